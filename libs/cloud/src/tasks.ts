@@ -1,0 +1,46 @@
+/** Limits and retries of one queue. Both `maxAttempts` and `maxRetryDurationMs` must be reached before a task is dropped (Cloud Tasks does the same). */
+export interface QueueSpec {
+  readonly name: string;
+  readonly maxDispatchesPerSecond: number;
+  readonly maxConcurrentDispatches: number;
+  readonly maxAttempts: number;
+  readonly maxRetryDurationMs: number;
+  readonly minBackoffMs: number;
+  readonly maxBackoffMs: number;
+}
+
+/** An HTTP request to be made later. Body ≤ 100 KB. Any 2xx is success; 429 and 503 with `Retry-After` are retried no sooner than that. */
+export interface TaskRequest {
+  readonly queue: string;
+  /** Unique within the queue for at least an hour after the task ended: a second one is refused with `already_exists`. Default: a random one. */
+  readonly name?: string;
+  readonly url: string;
+  readonly body: Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The request carries `Authorization: Bearer <OIDC token>` for this audience. */
+  readonly audience: string;
+  /** Never earlier than this; at most 30 days ahead. Default: now. */
+  readonly scheduleAt?: Date;
+  /** 15 s to 30 min; the request is aborted then and counts as failed. Default 10 min. */
+  readonly deadlineMs?: number;
+}
+
+export interface QueueStats {
+  /** Scheduled or being delivered. */
+  pending: number;
+  /** Milliseconds the most overdue task is late; 0 when none is. */
+  oldestLateMs: number;
+  /** Given up since the data folder was made. */
+  dropped: number;
+}
+
+/** HTTP requests that are made at their time, at least once, in no particular order. `create` resolves when the task is durable. */
+export abstract class Tasks {
+  /** Resolves with the task's name. */
+  abstract create(task: TaskRequest): Promise<string>;
+  /** True when it was still waiting and will not be delivered; false when it is unknown, running or done. */
+  abstract cancel(queue: string, name: string): Promise<boolean>;
+  abstract stats(queue: string): Promise<QueueStats>;
+  /** Stops dispatching; requests under way are given `drainMs`, then aborted and tried again after the next start. */
+  abstract close(drainMs?: number): Promise<void>;
+}

@@ -1,0 +1,6 @@
+export * from './cloud-event.js';
+export * from './errors.js';
+export * from './event.js';
+export * from './ids.js';
+export * from './inbound.js';
+export * from './topics.js';

@@ -1,0 +1,2 @@
+export * from './agent-runtime.js';
+export * from './reply-channel.js';

@@ -1,0 +1,95 @@
+import { tenantId, type TenantId } from '@rockpool/contracts';
+import { z } from 'zod';
+
+/**
+ * The desired state of one tenant, as an operator writes it in `tenants.yaml` and as it is stored at `tenants/{t}`. In the file a secret may be
+ * `env://NAME` or `file://path`; what is stored is always `secret://<tenant>/<field>`: a reference, never a value.
+ */
+
+/** `secret://tenant/field`, `env://NAME` or `file://path`. */
+export const secretRef = z
+  .string()
+  .regex(/^(?:secret:\/\/[a-z0-9-]+\/[a-z0-9-]+|env:\/\/[A-Za-z_][A-Za-z0-9_]*|file:\/\/.+)$/, 'a secret is given as secret://tenant/field, env://NAME or file://path, never as a value');
+
+/** Who may speak to the assistant in a direct chat. `allowlist` with nobody in it means nobody. */
+const dmPolicy = z.enum(['allowlist', 'open']);
+const people = z.array(z.union([z.string(), z.number()]).transform(String));
+
+const ownTelegram = z.strictObject({
+  botToken: secretRef,
+  webhookSecret: secretRef,
+  dmPolicy: dmPolicy.default('allowlist'),
+  allowFrom: people.default([]),
+  /** Group chats by id in which the bot answers when it is addressed, whoever of the group addresses it. */
+  groups: people.default([]),
+});
+const sharedTelegram = z.strictObject({ shared: z.literal(true), people: people.default([]), groups: people.default([]) });
+
+const ownSlack = z.strictObject({
+  team: z.string().min(1),
+  botToken: secretRef,
+  signingSecret: secretRef,
+  /** `open`: everyone of that team. A person of another team (Slack Connect) must be in `allowFrom` all the same. */
+  dmPolicy: dmPolicy.default('open'),
+  allowFrom: people.default([]),
+  /** Channels in which it answers when mentioned; empty: every channel it was invited to. */
+  channels: people.default([]),
+});
+const sharedSlack = z.strictObject({ shared: z.literal(true), team: z.string().min(1), channels: people.default([]), people: people.default([]) });
+
+export const channelSettings = z.strictObject({
+  telegram: z.union([ownTelegram, sharedTelegram]).optional(),
+  slack: z.union([ownSlack, sharedSlack]).optional(),
+  web: z.strictObject({ access: z.enum(['public', 'link']).default('link') }).optional(),
+  /** Standard Webhooks: requests signed with `secret` (`whsec_…`) in, answers signed with it out to `replyUrl` where one is given. */
+  http: z.strictObject({ secret: secretRef, replyUrl: z.url().optional() }).optional(),
+});
+export type ChannelSettings = z.output<typeof channelSettings>;
+
+export const planName = z.enum(['free', 'starter', 'pro']);
+export type PlanName = z.infer<typeof planName>;
+
+/** `auto`, `demo`, or `<provider>/<model>`. */
+export const modelName = z.string().regex(/^(?:auto|demo|(?:anthropic|openai|google|openai-compatible)\/.+)$/, 'a model is auto, demo, or anthropic/…, openai/…, google/…, openai-compatible/…');
+
+export const agentSettings = z.strictObject({
+  runtime: z.enum(['builtin']).default('builtin'),
+  model: modelName.default('auto'),
+  instructions: z.string().max(20_000).default('You are a helpful assistant.'),
+  /** Keys of this tenant's own, used instead of the platform's. */
+  keys: z.strictObject({ anthropic: secretRef.optional(), openai: secretRef.optional(), google: secretRef.optional(), 'openai-compatible': secretRef.optional() }).default({}),
+});
+export type AgentSettings = z.output<typeof agentSettings>;
+
+export const tenantSpec = z.strictObject({
+  displayName: z.string().min(1).max(200).optional(),
+  plan: planName.default('free'),
+  /** A suspended tenant's channels are still answered with 2xx; nothing runs, every event is recorded as dropped. */
+  suspended: z.boolean().default(false),
+  agent: agentSettings.prefault({}),
+  channels: channelSettings.default({}),
+  host: z.strictObject({ mode: z.enum(['pooled']).default('pooled') }).prefault({}),
+});
+export type TenantSpec = z.output<typeof tenantSpec>;
+
+/** The platform's own bots, routed to tenants by person, team or chat. */
+export const sharedSettings = z.strictObject({
+  telegram: z.strictObject({ botToken: secretRef, webhookSecret: secretRef }).optional(),
+  slack: z.strictObject({ botToken: secretRef, signingSecret: secretRef }).optional(),
+});
+export type SharedSettings = z.output<typeof sharedSettings>;
+
+/** The whole of `tenants.yaml`. */
+export const tenantsFile = z.strictObject({
+  shared: sharedSettings.default({}),
+  tenants: z.record(tenantId, tenantSpec),
+});
+export type TenantsFile = z.output<typeof tenantsFile>;
+
+/** A tenant as running apps see it. */
+export interface Tenant {
+  readonly id: TenantId;
+  readonly spec: TenantSpec;
+  /** Changes with every applied change. */
+  readonly version: string;
+}
