@@ -22,7 +22,13 @@ export interface WriteOptions {
 export interface Query {
   readonly from: { readonly collection: string } | { readonly group: string };
   readonly where?: Readonly<Record<string, string | number | boolean | null>>;
-  readonly range?: { readonly field: string; readonly gt?: string | number; readonly gte?: string | number; readonly lt?: string | number; readonly lte?: string | number };
+  readonly range?: {
+    readonly field: string;
+    readonly gt?: string | number;
+    readonly gte?: string | number;
+    readonly lt?: string | number;
+    readonly lte?: string | number;
+  };
   /** When there is a range, it must be the range's field. Default: by document id, ascending. */
   readonly orderBy?: { readonly field: string; readonly direction?: 'asc' | 'desc' };
   /** Default 100, at most 1000. */

@@ -72,7 +72,10 @@ export abstract class MessageBus {
   abstract stats(subscription: string): Promise<SubscriptionStats>;
 
   /** Oldest first. `cursor` is the `nextCursor` of the page before. */
-  abstract deadLetters(subscription: string, page?: { limit?: number; cursor?: string }): Promise<{ items: DeadLetter[]; nextCursor?: string }>;
+  abstract deadLetters(
+    subscription: string,
+    page?: { limit?: number; cursor?: string },
+  ): Promise<{ items: DeadLetter[]; nextCursor?: string }>;
 
   /** Puts dead letters back, attempt count at zero, with their message ids. Without ids: all of them. Resolves with how many. */
   abstract replayDeadLetters(subscription: string, messageIds?: readonly string[]): Promise<number>;

@@ -25,7 +25,11 @@ export interface EventContext {
 }
 
 /** Validates the data and encodes the event. Throws a zod error when the data breaks the schema: a sender's bug, not a message. */
-export function encodeEvent<Schema extends z.ZodType>(definition: EventDefinition<Schema>, data: z.input<Schema>, context: EventContext): EncodedEvent {
+export function encodeEvent<Schema extends z.ZodType>(
+  definition: EventDefinition<Schema>,
+  data: z.input<Schema>,
+  context: EventContext,
+): EncodedEvent {
   const parsed = definition.data.parse(data);
   const orderingKey = definition.orderingKey?.(parsed);
   return {
@@ -46,7 +50,10 @@ export function encodeEvent<Schema extends z.ZodType>(definition: EventDefinitio
 }
 
 /** Decodes and validates what {@link encodeEvent} made. Throws {@link TerminalError} when it is another event or does not fit the schema. */
-export function decodeEvent<Definition extends EventDefinition>(definition: Definition, message: { body: Uint8Array; attributes: Readonly<Record<string, string>> }): EventData<Definition> {
+export function decodeEvent<Definition extends EventDefinition>(
+  definition: Definition,
+  message: { body: Uint8Array; attributes: Readonly<Record<string, string>> },
+): EventData<Definition> {
   const type = message.attributes['ce-type'];
   if (type !== definition.type) throw new TerminalError(`expected an event of type ${definition.type}, got ${type ?? 'none'}`);
   let json: unknown;

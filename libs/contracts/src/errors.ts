@@ -10,7 +10,10 @@ export type ErrorCode = keyof typeof errorCodes;
 
 /** Every code with the HTTP status it is translated to and what it means for the caller. docs/errors.md is made from this table. */
 export const errorCodes = {
-  unauthenticated: { status: 401, consequence: 'The signature or token is missing or wrong. Nothing was stored; sending it again changes nothing.' },
+  unauthenticated: {
+    status: 401,
+    consequence: 'The signature or token is missing or wrong. Nothing was stored; sending it again changes nothing.',
+  },
   forbidden: { status: 403, consequence: 'The caller is known but may not do this.' },
   not_found: { status: 404, consequence: 'No such thing exists, or this caller may not know that it does.' },
   already_exists: { status: 409, consequence: 'The name is taken; the existing one was left as it was.' },
@@ -18,7 +21,10 @@ export const errorCodes = {
   invalid: { status: 400, consequence: 'The input breaks a rule that the message names. Nothing was stored.' },
   too_large: { status: 413, consequence: 'The body is over the cap for this route. Nothing was stored.' },
   rate_limited: { status: 429, consequence: 'Too many requests; wait for Retry-After.' },
-  unavailable: { status: 503, consequence: 'A part that is needed does not answer. Nothing was accepted; wait for Retry-After and send it again.' },
+  unavailable: {
+    status: 503,
+    consequence: 'A part that is needed does not answer. Nothing was accepted; wait for Retry-After and send it again.',
+  },
   stale_lease: { status: 409, consequence: 'The work was taken over by another holder. What this holder writes now is refused.' },
   terminal: { status: 422, consequence: 'It can never succeed. It is recorded where an operator looks, and not tried again.' },
   outcome_unknown: { status: 502, consequence: 'The other side may have done it. It is not repeated blindly.' },
@@ -130,7 +136,8 @@ export function isTerminal(error: unknown): boolean {
 }
 
 /** What becomes of work whose handler threw. */
-export type Outcome = { kind: 'discard'; code: ErrorCode; reason: string } | { kind: 'retry'; afterMs?: number; code: ErrorCode; reason: string };
+export type Outcome =
+  { kind: 'discard'; code: ErrorCode; reason: string } | { kind: 'retry'; afterMs?: number; code: ErrorCode; reason: string };
 
 /**
  * The one decision. Terminal: discard and record. `RetryLater`: come back after its delay. Anything else, known or not: come back with
@@ -158,5 +165,7 @@ export function problemOf(error: unknown): Problem {
   const code = codeOf(error);
   const { status } = errorCodes[code];
   const problem: Problem = { type: `https://rockpool.dev/problems/${code}`, title: code.replaceAll('_', ' '), status, code };
-  return code === 'internal' || !(error instanceof Error || isRockpoolError(error)) ? problem : { ...problem, detail: (error as Error).message };
+  return code === 'internal' || !(error instanceof Error || isRockpoolError(error))
+    ? problem
+    : { ...problem, detail: (error as Error).message };
 }

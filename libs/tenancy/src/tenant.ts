@@ -9,7 +9,10 @@ import { z } from 'zod';
 /** `secret://tenant/field`, `env://NAME` or `file://path`. */
 export const secretRef = z
   .string()
-  .regex(/^(?:secret:\/\/[a-z0-9-]+\/[a-z0-9-]+|env:\/\/[A-Za-z_][A-Za-z0-9_]*|file:\/\/.+)$/, 'a secret is given as secret://tenant/field, env://NAME or file://path, never as a value');
+  .regex(
+    /^(?:secret:\/\/[a-z0-9-]+\/[a-z0-9-]+|env:\/\/[A-Za-z_][A-Za-z0-9_]*|file:\/\/.+)$/,
+    'a secret is given as secret://tenant/field, env://NAME or file://path, never as a value',
+  );
 
 /** Who may speak to the assistant in a direct chat. `allowlist` with nobody in it means nobody. */
 const dmPolicy = z.enum(['allowlist', 'open']);
@@ -35,7 +38,12 @@ const ownSlack = z.strictObject({
   /** Channels in which it answers when mentioned; empty: every channel it was invited to. */
   channels: people.default([]),
 });
-const sharedSlack = z.strictObject({ shared: z.literal(true), team: z.string().min(1), channels: people.default([]), people: people.default([]) });
+const sharedSlack = z.strictObject({
+  shared: z.literal(true),
+  team: z.string().min(1),
+  channels: people.default([]),
+  people: people.default([]),
+});
 
 export const channelSettings = z.strictObject({
   telegram: z.union([ownTelegram, sharedTelegram]).optional(),
@@ -50,14 +58,26 @@ export const planName = z.enum(['free', 'starter', 'pro']);
 export type PlanName = z.infer<typeof planName>;
 
 /** `auto`, `demo`, or `<provider>/<model>`. */
-export const modelName = z.string().regex(/^(?:auto|demo|(?:anthropic|openai|google|openai-compatible)\/.+)$/, 'a model is auto, demo, or anthropic/…, openai/…, google/…, openai-compatible/…');
+export const modelName = z
+  .string()
+  .regex(
+    /^(?:auto|demo|(?:anthropic|openai|google|openai-compatible)\/.+)$/,
+    'a model is auto, demo, or anthropic/…, openai/…, google/…, openai-compatible/…',
+  );
 
 export const agentSettings = z.strictObject({
   runtime: z.enum(['builtin']).default('builtin'),
   model: modelName.default('auto'),
   instructions: z.string().max(20_000).default('You are a helpful assistant.'),
   /** Keys of this tenant's own, used instead of the platform's. */
-  keys: z.strictObject({ anthropic: secretRef.optional(), openai: secretRef.optional(), google: secretRef.optional(), 'openai-compatible': secretRef.optional() }).default({}),
+  keys: z
+    .strictObject({
+      anthropic: secretRef.optional(),
+      openai: secretRef.optional(),
+      google: secretRef.optional(),
+      'openai-compatible': secretRef.optional(),
+    })
+    .default({}),
 });
 export type AgentSettings = z.output<typeof agentSettings>;
 
