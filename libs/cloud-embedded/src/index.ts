@@ -1,1 +1,1 @@
-export {};
+export { Database } from './database.js';

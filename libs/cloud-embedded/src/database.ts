@@ -1,0 +1,212 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
+import { RockpoolError } from '@rockpool/contracts';
+
+/** How long one commit may take work from the queue, so that a flood of writes leaves the event loop room for reads and sockets. */
+const batchBudgetMs = 10;
+
+/** SQLite's primary result codes that say "the disk or the file, not the statement": https://www.sqlite.org/rescode.html */
+const storageFaults = new Set([5, 6, 7, 8, 10, 11, 13, 14, 15, 26]);
+
+interface Waiting {
+  run(db: DatabaseSync): unknown;
+  resolve(value: never): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * One SQLite file with group commit: what is written during one turn of the event loop shares one fsync.
+ *
+ * A batch runs in a single synchronous stretch (BEGIN IMMEDIATE … COMMIT), so nothing else ever sees it half done, and whoever reads
+ * between two batches reads committed data only.
+ */
+export class Database {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
+  readonly #savepoint: StatementSync;
+  readonly #release: StatementSync;
+  #queue: Waiting[] = [];
+  #flushScheduled = false;
+  #lazyTimer: NodeJS.Timeout | undefined;
+  #writing = false;
+  #closed = false;
+  #fault: RockpoolError | undefined;
+
+  private constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#begin = db.prepare('BEGIN IMMEDIATE');
+    this.#commit = db.prepare('COMMIT');
+    this.#savepoint = db.prepare('SAVEPOINT work');
+    this.#release = db.prepare('RELEASE work');
+  }
+
+  /**
+   * Opens the file or creates it. With `synchronous` FULL (the default) a write that resolved survives a power cut; with NORMAL it survives the
+   * death of the process only. Rejects what is no database with `unavailable`.
+   */
+  static open(file: string, options: { synchronous?: 'FULL' | 'NORMAL' | 'OFF' } = {}): Database {
+    let db: DatabaseSync | undefined;
+    try {
+      db = new DatabaseSync(file, { timeout: 2_000 });
+      // Memory-mapped reads are left off: they count as resident memory, and a failing disk would be a SIGBUS rather than an error.
+      db.exec(`
+        PRAGMA journal_mode = WAL;
+        PRAGMA synchronous = ${options.synchronous ?? 'FULL'};
+        PRAGMA temp_store = MEMORY;
+        PRAGMA cache_size = -16000;
+        PRAGMA wal_autocheckpoint = 4000;
+        PRAGMA journal_size_limit = 67108864;
+      `);
+      return new Database(db);
+    } catch (cause) {
+      db?.close();
+      throw new RockpoolError('unavailable', `cannot open the database ${file}: ${messageOf(cause)}`, { cause });
+    }
+  }
+
+  /** Runs a schema script (`CREATE TABLE IF NOT EXISTS …`) at once. For constructors: it commits alone, outside the queue. */
+  define(script: string): void {
+    this.#db.exec(`BEGIN IMMEDIATE`);
+    try {
+      this.#db.exec(script);
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+  }
+
+  /**
+   * Runs `work` in the next commit and resolves with its result when that commit is on disk. A work that throws undoes only itself and rejects with what it
+   * threw; when the commit fails, every work in it rejects with `unavailable` and none has happened. `work` is synchronous and may run statements only.
+   *
+   * With `withinMs` the work is in no hurry: it joins the next commit, or makes one after this many milliseconds.
+   */
+  write<T>(work: (db: DatabaseSync) => T, options?: { withinMs: number }): Promise<T> {
+    if (this.#closed) return Promise.reject(new RockpoolError('unavailable', 'the database is closed'));
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.#queue.push({ run: work, resolve, reject });
+    if (options === undefined) this.#scheduleFlush();
+    else this.#lazyTimer ??= setTimeout(() => this.#flush(), options.withinMs);
+    return promise;
+  }
+
+  /** Runs `work` now. It sees what is committed and nothing else; from within a `write`, use the handle that one was given. */
+  read<T>(work: (db: DatabaseSync) => T): T {
+    if (this.#closed) throw new RockpoolError('unavailable', 'the database is closed');
+    if (this.#writing) throw new Error('read inside a write would see uncommitted data');
+    try {
+      return work(this.#db);
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+
+  /** A prepared statement, kept for the life of the database. Not for two overlapping iterations. */
+  prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      if (this.#closed) throw new RockpoolError('unavailable', 'the database is closed');
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** The storage fault that the latest commit met; `undefined` when it went well. */
+  get fault(): RockpoolError | undefined {
+    return this.#fault;
+  }
+
+  /** Commits what waits, then closes the file. Writing afterwards rejects with `unavailable`. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    while (this.#queue.length > 0) this.#flush();
+    this.#statements.clear();
+    this.#db.close();
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#flushScheduled = false;
+    clearTimeout(this.#lazyTimer);
+    this.#lazyTimer = undefined;
+    if (this.#queue.length === 0) return;
+    const batch = this.#queue;
+    this.#queue = [];
+    const settle = this.#writeBatch(batch);
+    if (this.#queue.length > 0) this.#scheduleFlush();
+    for (const done of settle) done();
+  }
+
+  /** Commits as many of the batch as its time allows, puts the rest back into the queue, and returns what tells the writers. */
+  #writeBatch(batch: Waiting[]): (() => void)[] {
+    const settle: (() => void)[] = [];
+    const nested = batch.length > 1;
+    let taken = 0;
+    this.#writing = true;
+    try {
+      this.#begin.run();
+      this.#fault = undefined;
+      const deadline = performance.now() + batchBudgetMs;
+      do {
+        settle.push(this.#runOne(batch[taken++]!, nested));
+      } while (taken < batch.length && performance.now() < deadline);
+      if (this.#db.isTransaction) this.#commit.run();
+    } catch (cause) {
+      this.#rollBack();
+      const fault = new RockpoolError('unavailable', `the write could not be made durable: ${messageOf(cause)}`, { cause });
+      this.#fault = fault;
+      // Nothing of this batch happened, and what was not tried yet would meet the same disk: all of its writers learn it now.
+      return batch.map((waiting) => () => waiting.reject(fault));
+    } finally {
+      this.#writing = false;
+    }
+    if (taken < batch.length) this.#queue = batch.slice(taken).concat(this.#queue);
+    return settle;
+  }
+
+  /** Throws only when the whole transaction is lost. */
+  #runOne(waiting: Waiting, nested: boolean): () => void {
+    try {
+      if (nested) this.#savepoint.run();
+      const value = waiting.run(this.#db);
+      if (isThenable(value)) throw new TypeError('a write must be synchronous, but this one returned a promise');
+      if (nested) this.#release.run();
+      return () => waiting.resolve(value as never);
+    } catch (error) {
+      // SQLite itself ends the transaction on some faults (disk full, I/O): then the neighbours' work is gone too.
+      if (!this.#db.isTransaction) throw error;
+      this.#db.exec(nested ? 'ROLLBACK TO work; RELEASE work' : 'ROLLBACK');
+      const reason = translated(error);
+      if (reason !== error) this.#fault = reason as RockpoolError;
+      return () => waiting.reject(reason);
+    }
+  }
+
+  #rollBack(): void {
+    if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+  }
+}
+
+function translated(error: unknown): unknown {
+  const code = (error as { errcode?: unknown } | null)?.errcode;
+  if (typeof code !== 'number' || !storageFaults.has(code & 0xff)) return error;
+  return new RockpoolError('unavailable', `the database does not answer: ${messageOf(error)}`, { cause: error });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}
