@@ -1,1 +1,2 @@
 export * from './webhook-channel.js';
+export * from './web/index.js';

@@ -1,0 +1,3 @@
+export * from './web-feed.js';
+export * from './web-message.js';
+export * from './web-sessions.js';
