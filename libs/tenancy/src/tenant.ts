@@ -16,9 +16,11 @@ export const secretRef = z
 
 /** Who may speak to the assistant in a direct chat. `allowlist` with nobody in it means nobody. */
 const dmPolicy = z.enum(['allowlist', 'open']);
-const people = z.array(z.union([z.string(), z.number()]).transform(String));
+/** Ids of people, chats or channels as the provider writes them; YAML reads most of Telegram's as numbers. */
+const people = z.array(z.union([z.string().min(1), z.int()], 'an id is text or a whole number').transform(String));
 
 const ownTelegram = z.strictObject({
+  shared: z.literal(false).default(false),
   botToken: secretRef,
   webhookSecret: secretRef,
   dmPolicy: dmPolicy.default('allowlist'),
@@ -29,6 +31,7 @@ const ownTelegram = z.strictObject({
 const sharedTelegram = z.strictObject({ shared: z.literal(true), people: people.default([]), groups: people.default([]) });
 
 const ownSlack = z.strictObject({
+  shared: z.literal(false).default(false),
   team: z.string().min(1),
   botToken: secretRef,
   signingSecret: secretRef,
@@ -41,13 +44,15 @@ const ownSlack = z.strictObject({
 const sharedSlack = z.strictObject({
   shared: z.literal(true),
   team: z.string().min(1),
+  /** `allowlist`: only the listed people and channels. `open`: everyone of that team, in every channel that no other tenant lists. */
+  dmPolicy: dmPolicy.default('allowlist'),
   channels: people.default([]),
   people: people.default([]),
 });
 
 export const channelSettings = z.strictObject({
-  telegram: z.union([ownTelegram, sharedTelegram]).optional(),
-  slack: z.union([ownSlack, sharedSlack]).optional(),
+  telegram: z.discriminatedUnion('shared', [ownTelegram, sharedTelegram]).optional(),
+  slack: z.discriminatedUnion('shared', [ownSlack, sharedSlack]).optional(),
   web: z.strictObject({ access: z.enum(['public', 'link']).default('link') }).optional(),
   /** Standard Webhooks: requests signed with `secret` (`whsec_…`) in, answers signed with it out to `replyUrl` where one is given. */
   http: z.strictObject({ secret: secretRef, replyUrl: z.url().optional() }).optional(),
