@@ -1,0 +1,196 @@
+import { Conflict, NotFound, type ConversationId, type EventId, type InboundMessage, type TenantId } from '@rockpool/contracts';
+import type { Documents, Query, Transaction } from '@rockpool/cloud';
+import { paths, type ConversationRecord, type ReplyRecord, type TurnRecord, type TurnState } from './records.js';
+
+/** How long what never became a turn is kept for an operator to look at. */
+const recordKeptMs = 7 * 24 * 3_600_000;
+
+/** What an operator may narrow the inbox by. */
+export interface InboxFilter {
+  readonly tenantId?: TenantId;
+  readonly conversationId?: ConversationId;
+  readonly state?: TurnState;
+  /** Received before this, epoch milliseconds. */
+  readonly before?: number;
+  readonly limit?: number;
+  readonly cursor?: string;
+}
+
+/** What a command does to its conversation, and what it answers. */
+export interface CommandEffect {
+  readonly conversation: ConversationRecord;
+  /** Markdown. */
+  readonly answer: string;
+}
+
+/** The inbox of every conversation: events in arrival order, each once, and what became of each. */
+export class Inbox {
+  constructor(
+    private readonly documents: Documents,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  /**
+   * Gives the event its place in its conversation. A second delivery of the event changes nothing and returns the turn as it stands, so the caller can
+   * see whether a wake is still needed (`open`).
+   */
+  async append(tenantId: TenantId, message: InboundMessage, traceparent?: string): Promise<TurnRecord> {
+    return this.documents.transaction(async (transaction) => {
+      const existing = await transaction.get<TurnRecord>(paths.turn(tenantId, message.eventId));
+      if (existing) return existing.data;
+      const conversation = await this.conversationFor(transaction, tenantId, message);
+      const seq = conversation.lastSeq + 1;
+      const turn = { ...this.blank(tenantId, message), seq, state: 'pending', open: true, ...(traceparent && { traceparent }) } as const;
+      transaction.create(paths.turn(tenantId, message.eventId), turn);
+      transaction.set(paths.conversation(tenantId, message.conversationId), { ...conversation, target: message.target, lastSeq: seq });
+      return turn;
+    });
+  }
+
+  /**
+   * Records an event that takes no place: `dropped` by a policy or `recorded` because it is not a message. The text is not kept. Expires after seven days.
+   */
+  async record(tenantId: TenantId, message: InboundMessage, state: 'dropped' | 'recorded', reason: string): Promise<void> {
+    const kept = { ...message, text: '', attachments: [] };
+    const turn: TurnRecord = { ...this.blank(tenantId, kept), state, reason, finishedAt: this.now() };
+    await this.documents.transaction(async (transaction) => {
+      if (await transaction.get(paths.turn(tenantId, message.eventId))) return;
+      transaction.create(paths.turn(tenantId, message.eventId), turn, { expireAt: new Date(this.now() + recordKeptMs) });
+    });
+  }
+
+  /**
+   * Makes a command's turn, outside the queue, with what `effect` does in the same transaction: it is given the open turns, and returns the changed
+   * conversation and the answer. On a second delivery the effect is not repeated and the turn is returned as it stands.
+   */
+  async command(
+    tenantId: TenantId,
+    message: InboundMessage,
+    name: string,
+    effect: (transaction: Transaction, conversation: ConversationRecord, open: readonly TurnRecord[]) => CommandEffect,
+    traceparent?: string,
+  ): Promise<TurnRecord> {
+    return this.documents.transaction(async (transaction) => {
+      const existing = await transaction.get<TurnRecord>(paths.turn(tenantId, message.eventId));
+      if (existing) return existing.data;
+      const before = await this.conversationFor(transaction, tenantId, message);
+      const open = await transaction.query<TurnRecord>(this.openQuery(tenantId, message.conversationId, 100));
+      const { conversation, answer } = effect(
+        transaction,
+        before,
+        open.items.map((item) => item.data),
+      );
+      const now = this.now();
+      const turn: TurnRecord = {
+        ...this.blank(tenantId, message),
+        state: 'done',
+        command: { name, answer },
+        startedAt: now,
+        finishedAt: now,
+        ...(traceparent && { traceparent }),
+      };
+      transaction.create(paths.turn(tenantId, message.eventId), turn);
+      transaction.set(paths.conversation(tenantId, message.conversationId), { ...conversation, target: message.target });
+      return turn;
+    });
+  }
+
+  /** The open turns of a conversation, in order. */
+  async open(tenantId: TenantId, conversationId: ConversationId, limit = 100): Promise<TurnRecord[]> {
+    const page = await this.documents.query<TurnRecord>(this.openQuery(tenantId, conversationId, limit));
+    return page.items.map((item) => item.data);
+  }
+
+  /** Newest first. */
+  async list(filter: InboxFilter): Promise<{ items: TurnRecord[]; nextCursor?: string }> {
+    const page = await this.documents.query<TurnRecord>({
+      from: filter.tenantId ? { collection: paths.turns(filter.tenantId) } : { group: 'turns' },
+      where: { ...(filter.conversationId && { conversationId: filter.conversationId }), ...(filter.state && { state: filter.state }) },
+      ...(filter.before !== undefined && { range: { field: 'receivedAt', lt: filter.before } }),
+      orderBy: { field: 'receivedAt', direction: 'desc' },
+      limit: filter.limit ?? 50,
+      ...(filter.cursor && { cursor: filter.cursor }),
+    });
+    return { items: page.items.map((item) => item.data), ...(page.nextCursor && { nextCursor: page.nextCursor }) };
+  }
+
+  /** A turn with its reply ledger. Rejects with `not_found`. */
+  async get(tenantId: TenantId, eventId: EventId): Promise<{ turn: TurnRecord; replies: ReplyRecord[] }> {
+    const turn = await this.documents.get<TurnRecord>(paths.turn(tenantId, eventId));
+    if (!turn) throw new NotFound(`there is no turn ${eventId} of tenant ${tenantId}`);
+    const replies = await this.documents.query<ReplyRecord>({ from: { collection: paths.replies(tenantId, eventId) }, limit: 1000 });
+    return { turn: turn.data, replies: replies.items.map((item) => item.data) };
+  }
+
+  /**
+   * Gives a finished turn its place at the end of the conversation's queue again: same event id, attempts at zero. The caller wakes the conversation.
+   * Rejects with `conflict` when it is still open, or when nothing of it was kept to run.
+   */
+  async replay(tenantId: TenantId, eventId: EventId): Promise<TurnRecord> {
+    return this.documents.transaction(async (transaction) => {
+      const turn = (await transaction.get<TurnRecord>(paths.turn(tenantId, eventId)))?.data;
+      if (!turn) throw new NotFound(`there is no turn ${eventId} of tenant ${tenantId}`);
+      if (turn.open) throw new Conflict(`turn ${eventId} is ${turn.state}: it will be answered without a replay`);
+      if (turn.state === 'dropped' || turn.state === 'recorded' || turn.command !== undefined) {
+        throw new Conflict(`turn ${eventId} is ${turn.state}: its content was not kept, so there is nothing to run`);
+      }
+      const conversation = await this.conversationFor(transaction, tenantId, turn.message);
+      const seq = conversation.lastSeq + 1;
+      const replayed: TurnRecord = {
+        ...this.blank(tenantId, turn.message),
+        seq,
+        state: 'pending',
+        open: true,
+        receivedAt: turn.receivedAt,
+        replays: turn.replays + 1,
+        ...(turn.traceparent && { traceparent: turn.traceparent }),
+      };
+      transaction.set(paths.turn(tenantId, eventId), replayed);
+      transaction.set(paths.conversation(tenantId, turn.conversationId), { ...conversation, lastSeq: seq });
+      return replayed;
+    });
+  }
+
+  /** Takes a quarantined, failed or pending turn off the operator's list; it will not run. Rejects with `conflict` while it runs. */
+  async discard(tenantId: TenantId, eventId: EventId): Promise<TurnRecord> {
+    return this.documents.transaction(async (transaction) => {
+      const turn = (await transaction.get<TurnRecord>(paths.turn(tenantId, eventId)))?.data;
+      if (!turn) throw new NotFound(`there is no turn ${eventId} of tenant ${tenantId}`);
+      if (turn.state === 'running' || turn.state === 'answered') throw new Conflict(`turn ${eventId} is ${turn.state}: stop it first`);
+      const discarded: TurnRecord = { ...turn, state: 'discarded', open: false, finishedAt: this.now() };
+      transaction.set(paths.turn(tenantId, eventId), discarded);
+      return discarded;
+    });
+  }
+
+  /** Conversations whose oldest open turn was received before `before`: their wake may have been lost. */
+  async stranded(before: number, limit = 200): Promise<{ tenantId: TenantId; conversationId: ConversationId }[]> {
+    const page = await this.documents.query<TurnRecord>({
+      from: { group: 'turns' },
+      where: { open: true },
+      range: { field: 'receivedAt', lt: before },
+      orderBy: { field: 'receivedAt' },
+      limit,
+    });
+    const unique = new Map(page.items.map(({ data }) => [`${data.tenantId}/${data.conversationId}`, data]));
+    return [...unique.values()].map(({ tenantId, conversationId }) => ({ tenantId, conversationId }));
+  }
+
+  private openQuery(tenantId: TenantId, conversationId: ConversationId, limit: number): Query {
+    return { from: { collection: paths.turns(tenantId) }, where: { conversationId, open: true }, orderBy: { field: 'seq' }, limit };
+  }
+
+  private async conversationFor(transaction: Transaction, tenantId: TenantId, message: InboundMessage): Promise<ConversationRecord> {
+    const found = await transaction.get<ConversationRecord>(paths.conversation(tenantId, message.conversationId));
+    const now = this.now();
+    if (found) return { ...found.data, updatedAt: now };
+    const { conversationId, target } = message;
+    return { tenantId, conversationId, target, lastSeq: 0, session: 1, messages: 0, fence: 0, updatedAt: now };
+  }
+
+  private blank(tenantId: TenantId, message: InboundMessage): TurnRecord {
+    const { eventId, conversationId } = message;
+    const state = 'pending';
+    return { tenantId, eventId, conversationId, seq: 0, state, open: false, attempts: 0, replays: 0, message, receivedAt: this.now() };
+  }
+}

@@ -1,0 +1,30 @@
+import type { TurnRecord } from './records.js';
+
+/** What the platform itself says to a person, in Markdown. Never a detail of the fault: that is in the inbox, for the operator. */
+
+const lateAfterMs = 15 * 60_000;
+
+/** What is added when `/stop` ended an answer. */
+export function stoppedNotice(soFar: string): string {
+  return soFar.trim() ? `${soFar.trimEnd()}\n\n_Stopped._` : '_Stopped._';
+}
+
+/** An honest word about an answer that will not come. */
+export function failureNotice(code: string): string {
+  switch (code) {
+    case 'timeout':
+      return '⚠️ I did not finish in time and stopped. Please try again, perhaps with a smaller question.';
+    case 'quarantined':
+      return '⚠️ I tried several times and could not answer this message. I set it aside for the operator; you can go on writing.';
+    default:
+      return '⚠️ I could not answer this message. Trying again will not help until the operator of this assistant has looked at it; you can go on writing.';
+  }
+}
+
+/** Begins an answer that comes long after its message, or is empty. */
+export function lateNotice(turn: TurnRecord, now: number): string {
+  if (now - turn.receivedAt < lateAfterMs) return '';
+  const minutes = Math.round((now - turn.receivedAt) / 60_000);
+  const ago = minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`;
+  return `_This comes late: it answers your message of ${ago} ago._\n\n`;
+}

@@ -1,0 +1,143 @@
+import type { Attachment, ConversationId, EventId, InboundMessage, ReplyTarget, TenantId } from '@rockpool/contracts';
+import type { IndexDeclaration } from '@rockpool/cloud';
+import type { TurnUsage } from './agent-runtime.js';
+import type { Receipt, ReplyChunk } from './reply-channel.js';
+
+/**
+ * The documents of this library, tenant first. Times are epoch milliseconds.
+ *
+ * tenants/{t}/conversations/{c}                the conversation, its lease and counters
+ * tenants/{t}/conversations/{c}/messages/{n}   the transcript
+ * tenants/{t}/conversations/{c}/signals/{id}   what must reach a running turn at once
+ * tenants/{t}/turns/{eventId}                  the inbox
+ * tenants/{t}/turns/{eventId}/replies/{n}      the reply ledger
+ */
+
+/**
+ * `pending` waits for its place, `running` is with an agent, `answered` has its answer on record but perhaps not at the channel yet; these three are open. `done`,
+ * `failed` (the person was told), `cancelled` (by /stop), `quarantined` (five tries; waits for an operator), `discarded` (by an operator) are final, as are
+ * `dropped` (a policy refused it) and `recorded` (not a message).
+ */
+export type TurnState =
+  'pending' | 'running' | 'answered' | 'done' | 'failed' | 'cancelled' | 'quarantined' | 'discarded' | 'dropped' | 'recorded';
+
+/** States in which a turn still holds its place in the conversation. */
+export const openStates: ReadonlySet<TurnState> = new Set(['pending', 'running', 'answered']);
+
+/** One event of a channel and what became of it. */
+export interface TurnRecord {
+  readonly tenantId: TenantId;
+  readonly eventId: EventId;
+  readonly conversationId: ConversationId;
+  /** Place in the conversation, from 1; 0 for what never had one. */
+  readonly seq: number;
+  readonly state: TurnState;
+  /** True in `pending`, `running`, `answered`. Kept as a field because queries know equality only. */
+  readonly open: boolean;
+  /** Runs begun, this one included. An operator's replay starts again at 0. */
+  readonly attempts: number;
+  /** How often an operator replayed it; part of every reply's key. */
+  readonly replays: number;
+  readonly message: InboundMessage;
+  readonly receivedAt: number;
+  readonly startedAt?: number;
+  readonly finishedAt?: number;
+  /** Why it was dropped, failed or quarantined: a code, then what happened. */
+  readonly reason?: string;
+  /** The command this was, and what it answered, in Markdown. */
+  readonly command?: { readonly name: string; readonly answer: string };
+  /** What `answered` turns to once the reply is out. */
+  readonly outcome?: 'done' | 'failed' | 'cancelled' | 'quarantined';
+  readonly usage?: TurnUsage;
+  /** W3C trace context of the webhook. */
+  readonly traceparent?: string;
+}
+
+/** Who may run and write for a conversation. `token` grows with every claim: a write with an older one is refused. */
+export interface Lease {
+  readonly holder: string;
+  readonly token: number;
+  readonly expiresAt: number;
+  /** The wake whose delivery this claim runs in: a redelivery of that one must wait, any other may be acknowledged. */
+  readonly wakeId: string;
+}
+
+export interface ConversationRecord {
+  readonly tenantId: TenantId;
+  readonly conversationId: ConversationId;
+  readonly target: ReplyTarget;
+  /** Given to the last turn that took a place. */
+  readonly lastSeq: number;
+  /** Raised by /new: the transcript of earlier sessions is kept, and not shown to the agent. */
+  readonly session: number;
+  /** Transcript messages written. */
+  readonly messages: number;
+  readonly fence: number;
+  readonly lease?: Lease;
+  readonly summary?: string;
+  /** The summary covers this session's transcript up to this message. */
+  readonly summaryThrough?: number;
+  readonly updatedAt: number;
+}
+
+/**
+ * One message of an answer at the channel. `queued`: nothing was sent. `placing`: a placeholder is being sent. `placed`: its receipt is known. `sent`: the
+ * content is at the channel. `failed`: it never will be. `chunk` is there once the answer is on record.
+ */
+export interface ReplyRecord {
+  readonly n: number;
+  /** Idempotency key for the channel: `<eventId>#<replays>.<n>`. */
+  readonly key: string;
+  readonly state: 'queued' | 'placing' | 'placed' | 'sent' | 'failed';
+  readonly receipt?: Receipt;
+  readonly chunk?: ReplyChunk;
+  /** Placements whose outcome nobody knows: each may have left a placeholder behind. */
+  readonly unknownPlacements: number;
+  readonly error?: string;
+  readonly updatedAt: number;
+}
+
+export interface TranscriptRecord {
+  readonly n: number;
+  readonly session: number;
+  readonly role: 'user' | 'assistant';
+  readonly text: string;
+  readonly senderName?: string;
+  readonly attachments?: readonly Attachment[];
+  readonly eventId: EventId;
+  readonly at: string;
+}
+
+/** Tells a running turn to stop: every turn whose place is at most `throughSeq`. */
+export interface SignalRecord {
+  readonly kind: 'stop';
+  readonly throughSeq: number;
+}
+
+/** Where shared-bot events of nobody are recorded. Not a valid tenant id, so no tenant can have this name. */
+export const unrouted = '_unrouted' as TenantId;
+
+export const paths = {
+  conversation: (tenantId: TenantId, conversationId: ConversationId) => `tenants/${tenantId}/conversations/${conversationId}`,
+  messages: (tenantId: TenantId, conversationId: ConversationId) => `tenants/${tenantId}/conversations/${conversationId}/messages`,
+  message: (tenantId: TenantId, conversationId: ConversationId, n: number) =>
+    `tenants/${tenantId}/conversations/${conversationId}/messages/${String(n).padStart(9, '0')}`,
+  signals: (tenantId: TenantId, conversationId: ConversationId) => `tenants/${tenantId}/conversations/${conversationId}/signals`,
+  turns: (tenantId: TenantId) => `tenants/${tenantId}/turns`,
+  turn: (tenantId: TenantId, eventId: EventId) => `tenants/${tenantId}/turns/${eventId}`,
+  replies: (tenantId: TenantId, eventId: EventId) => `tenants/${tenantId}/turns/${eventId}/replies`,
+  reply: (tenantId: TenantId, eventId: EventId, n: number) => `tenants/${tenantId}/turns/${eventId}/replies/${String(n).padStart(4, '0')}`,
+} as const;
+
+/** The indexes that the queries of this library need. */
+export const conversationIndexes: readonly IndexDeclaration[] = [
+  { collection: 'turns', scope: 'collection', fields: ['conversationId', 'open', 'seq'] },
+  { collection: 'turns', scope: 'group', fields: ['open', 'receivedAt'] },
+  { collection: 'messages', scope: 'collection', fields: ['session', 'n'] },
+  ...(['collection', 'group'] as const).flatMap((scope) => [
+    { collection: 'turns', scope, fields: ['receivedAt'] },
+    { collection: 'turns', scope, fields: ['state', 'receivedAt'] },
+    { collection: 'turns', scope, fields: ['conversationId', 'receivedAt'] },
+    { collection: 'turns', scope, fields: ['conversationId', 'state', 'receivedAt'] },
+  ]),
+];

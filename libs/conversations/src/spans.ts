@@ -1,0 +1,47 @@
+import { context, propagation, SpanKind, SpanStatusCode, trace, type Attributes, type Context, type Link } from '@opentelemetry/api';
+import { codeOf } from '@rockpool/contracts';
+
+const tracer = trace.getTracer('rockpool.conversations');
+
+/** Runs `work` in a span that ends with it; a rejection is recorded by its code, never by content. */
+export async function inSpan<Result>(
+  name: string,
+  attributes: Attributes,
+  work: (setAttributes: (more: Attributes) => void) => Promise<Result>,
+  options: { parent?: Context; links?: Link[]; kind?: SpanKind } = {},
+): Promise<Result> {
+  const { parent = context.active(), links, kind } = options;
+  return tracer.startActiveSpan(
+    name,
+    { attributes, ...(links && { links }), ...(kind !== undefined && { kind }) },
+    parent,
+    async (span) => {
+      try {
+        return await work((more) => span.setAttributes(more));
+      } catch (error) {
+        span.setStatus({ code: SpanStatusCode.ERROR, message: codeOf(error) });
+        throw error;
+      } finally {
+        span.end();
+      }
+    },
+  );
+}
+
+/** The W3C `traceparent` of the active span, or `undefined` outside any. */
+export function currentTraceparent(): string | undefined {
+  const carrier: { traceparent?: string } = {};
+  propagation.inject(context.active(), carrier);
+  return carrier.traceparent;
+}
+
+/**
+ * Where a turn's span hangs: below the active span when that belongs to the message's own trace, else below the webhook's span, linked to the
+ * active one (the delivery of another message drives it).
+ */
+export function turnParent(traceparent: string | undefined): { parent: Context; links?: Link[] } {
+  const active = trace.getSpanContext(context.active());
+  if (!traceparent || (active && traceparent.includes(active.traceId))) return { parent: context.active() };
+  const parent = propagation.extract(context.active(), { traceparent });
+  return { parent, ...(active && { links: [{ context: active }] }) };
+}
