@@ -1,2 +1,3 @@
 export * from './webhook-channel.js';
 export * from './web/index.js';
+export * from './markdown/index.js';
