@@ -5,3 +5,4 @@ export * from './identity.js';
 export * from './message-bus.js';
 export * from './secrets.js';
 export * from './tasks.js';
+export * from './traces.js';
