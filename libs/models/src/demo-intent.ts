@@ -1,0 +1,68 @@
+/** What the demo model makes of a message: a tool to call, or an answer it can give by itself. */
+export type DemoIntent = { readonly tool: string; readonly input: Readonly<Record<string, string>> } | { readonly answer: string };
+
+const abilities = [
+  '- “what time is it in Tokyo?”',
+  '- “remember that the spare key is with Anna” and later “what do you remember about the key?”',
+  '- “fetch https://example.com”',
+  '- “how many words: …”, “echo …”, “help”',
+].join('\n');
+
+interface Rule {
+  readonly pattern: RegExp;
+  readonly intent: (match: RegExpExecArray) => DemoIntent;
+}
+
+/** First match wins. A rule that needs a tool which the caller does not offer is skipped by {@link demoIntent}. */
+const rules: readonly Rule[] = [
+  { pattern: /^(?:please )?remember(?: that|:)?\s+(.+)/is, intent: ([, text]) => ({ tool: 'remember', input: { text: text!.trim() } }) },
+  {
+    pattern: /^(?:what do you (?:remember|know)|do you remember|recall)(?:\s+(?:about|of))?\s*(.*)/is,
+    intent: ([, query]) => ({ tool: 'recall', input: { query: query!.replace(/[?.!]+\s*$/, '').trim() } }),
+  },
+  {
+    pattern: /\b(?:what(?:'s| is)? (?:the )?time|what time is it|current time)\b(?:.*?\bin\s+([\p{L}/_ ]+))?/isu,
+    intent: ([, place]) => {
+      const timeZone = place && timeZoneOf(place);
+      return { tool: 'current_time', input: { ...(timeZone && { timeZone }) } };
+    },
+  },
+  {
+    pattern: /^(?:please )?(?:fetch|open|read|get)\s+(https?:\/\/\S+)/i,
+    intent: ([, url]) => ({ tool: 'fetch_url', input: { url: url! } }),
+  },
+  {
+    pattern: /^(?:count (?:the )?words|how many words)(?:\s+(?:in|of|are in))?\s*:?\s*(.*)/is,
+    intent: ([, text]) => ({ answer: `That is ${countWords(text!)}.` }),
+  },
+  { pattern: /^echo\s+(.+)/is, intent: ([, text]) => ({ answer: text! }) },
+  {
+    pattern: /^(?:hi|hello|hey|good (?:morning|evening|day)|hallo|hola|salut)\b/i,
+    intent: () => ({ answer: `Hello! Try:\n${abilities}` }),
+  },
+  { pattern: /^\/?(?:help|what can you do)\b/i, intent: () => ({ answer: `I follow a few simple rules. Try:\n${abilities}` }) },
+];
+
+/** Understands a message by rule, without a model. `tools` are the names of the tools that may be called. */
+export function demoIntent(message: string, tools: ReadonlySet<string>): DemoIntent {
+  const text = message.trim();
+  for (const { pattern, intent } of rules) {
+    const match = pattern.exec(text);
+    const found = match && intent(match);
+    if (found && ('answer' in found || tools.has(found.tool))) return found;
+  }
+  return { answer: text ? `You said: ${text}\n\nThat is ${countWords(text)}.` : 'You sent no text.' };
+}
+
+function countWords(text: string): string {
+  const count = text.match(/[\p{L}\p{N}]+(?:['’-][\p{L}\p{N}]+)*/gu)?.length ?? 0;
+  return `${count} ${count === 1 ? 'word' : 'words'}`;
+}
+
+/** `Tokyo` → `Asia/Tokyo`; `undefined` when no time zone ends in that name. */
+function timeZoneOf(place: string): string | undefined {
+  const wanted = place.trim().replaceAll(' ', '_').toLowerCase();
+  return [...Intl.supportedValuesOf('timeZone'), 'UTC'].find(
+    (zone) => zone.toLowerCase() === wanted || zone.toLowerCase().endsWith(`/${wanted}`),
+  );
+}
