@@ -1,7 +1,7 @@
 import { codeOf, isTerminal, type ReplyTarget } from '@rockpool/contracts';
 import type { Documents, Transaction } from '@rockpool/cloud';
 import { paths, type ReplyRecord, type TurnRecord } from './records.js';
-import type { Receipt, ReplyChannel, ReplyChunk } from './reply-channel.js';
+import type { Receipt, ReplyChannel } from './reply-channel.js';
 import { inSpan } from './spans.js';
 
 /** Runs a transaction that fails with `stale_lease` once the writer has lost the conversation. */

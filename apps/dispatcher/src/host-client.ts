@@ -1,0 +1,79 @@
+import http from 'node:http';
+import https from 'node:https';
+import { context, propagation } from '@opentelemetry/api';
+import type { Identity } from '@rockpool/cloud';
+import { RetryLater, RockpoolError, type ConversationId, type TenantId } from '@rockpool/contracts';
+import type { DriveResult } from '@rockpool/conversations';
+
+/** The service this app speaks as. Agent hosts list it among their callers. */
+export const dispatcherService = 'dispatcher';
+
+/** Answers of a host are ours, and still capped. */
+const maxAnswerBytes = 64 * 1024;
+
+export interface DriveRequest {
+  readonly tenantId: TenantId;
+  readonly conversationId: ConversationId;
+  readonly wakeId: string;
+}
+
+/**
+ * Pushes a conversation to its tenant's agent host and waits until the host has drained it, which may take as long as an agent does: there is no time limit
+ * here, the host has one for each turn. Rejects with `RetryLater` when the host says when to come back.
+ */
+export class HostClient {
+  private readonly agents = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
+
+  constructor(
+    private readonly identity: Identity,
+    /** Base URL of the host; also the audience of the tokens it accepts. */
+    private readonly hostUrl: () => string,
+  ) {}
+
+  async drive(request: DriveRequest, signal: AbortSignal): Promise<DriveResult> {
+    const audience = this.hostUrl();
+    const headers: Record<string, string> = {
+      authorization: `Bearer ${await this.identity.mint({ audience, service: dispatcherService })}`,
+      'content-type': 'application/json',
+    };
+    propagation.inject(context.active(), headers);
+    const answer = await this.post(new URL('/internal/conversations/drive', audience), headers, JSON.stringify(request), signal);
+    if (answer.status === 200) return JSON.parse(answer.body) as DriveResult;
+    const reason = `the agent host answered ${answer.status}`;
+    if (answer.retryAfterMs !== undefined) throw new RetryLater(answer.retryAfterMs, reason);
+    throw new RockpoolError('unavailable', reason);
+  }
+
+  close(): void {
+    this.agents.http.destroy();
+    this.agents.https.destroy();
+  }
+
+  private post(url: URL, headers: Record<string, string>, body: string, signal: AbortSignal) {
+    const secure = url.protocol === 'https:';
+    return new Promise<{ status: number; body: string; retryAfterMs?: number }>((resolve, reject) => {
+      const fail = (cause: unknown) => reject(new RockpoolError('unavailable', `the agent host at ${url.origin} did not answer`, { cause }));
+      const options = { method: 'POST', headers, signal, agent: secure ? this.agents.https : this.agents.http };
+      const request = (secure ? https : http).request(url, options, (response) => {
+        const chunks: Buffer[] = [];
+        let size = 0;
+        response.on('data', (chunk: Buffer) => {
+          size += chunk.length;
+          if (size > maxAnswerBytes) response.destroy(new Error('the answer is too long'));
+          else chunks.push(chunk);
+        });
+        response.on('error', fail);
+        response.on('end', () => {
+          const retryAfter = Number(response.headers['retry-after']);
+          resolve({
+            status: response.statusCode ?? 0,
+            body: Buffer.concat(chunks).toString('utf8'),
+            ...(Number.isFinite(retryAfter) && response.headers['retry-after'] !== undefined && { retryAfterMs: retryAfter * 1000 }),
+          });
+        });
+      });
+      request.on('error', fail);
+      request.end(body);
+    });
+  }
+}
