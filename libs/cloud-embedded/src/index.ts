@@ -1,1 +1,2 @@
 export { Database } from './database.js';
+export { LocalIdentity, type LocalIdentityOptions } from './local-identity.js';

@@ -1,1 +1,1 @@
-export {};
+export { identityContract, type IdentityHarness } from './identity.contract.js';
