@@ -50,13 +50,14 @@ export class Credentials {
     if (tenantId === undefined) return this.#sharedEndpoint(channel);
     const tenant = await this.tenants.get(tenantId);
     const { telegram, slack, web, http } = tenant?.spec.channels ?? {};
+    const version = tenant?.version;
     if (channel === 'telegram' && telegram?.shared === false) {
-      return this.#telegramEndpoint(telegram.botToken, telegram.webhookSecret, tenantId);
+      return this.#telegramEndpoint(telegram.botToken, telegram.webhookSecret, { tenantId, version });
     }
     if (channel === 'slack' && slack?.shared === false) {
-      return sealed({ tenantId, account: slack.team, signingSecrets: await this.#all(slack.signingSecret) });
+      return sealed({ tenantId, account: slack.team, signingSecrets: await this.#all(slack.signingSecret, version) });
     }
-    if (channel === 'http' && http) return sealed({ tenantId, account: tenantId, signingSecrets: await this.#all(http.secret) });
+    if (channel === 'http' && http) return sealed({ tenantId, account: tenantId, signingSecrets: await this.#all(http.secret, version) });
     if (channel === 'web' && web) return { tenantId, account: tenantId, signingSecrets: [] };
     return undefined;
   }
@@ -80,15 +81,16 @@ export class Credentials {
     if (!own || own.shared !== target.shared)
       throw new NotFound(`tenant ${tenantId} has no ${target.shared ? 'shared ' : ''}${channel} bot`);
     const ref = own.shared ? (await this.#shared())[channel]?.botToken : own.botToken;
-    const token = ref && (await this.#newest(ref));
+    const token = ref && (await this.#newest(ref, tenant?.version));
     if (!token) throw new NotFound(`the ${channel} bot token of ${own.shared ? 'the platform' : `tenant ${tenantId}`} is not stored`);
     return token;
   }
 
   /** Where and how a tenant's answers to Standard Webhooks go; `undefined` when it named no address or its secret is not stored. */
   async httpReply(tenantId: TenantId): Promise<{ replyUrl: string; secret: string } | undefined> {
-    const http = (await this.tenants.get(tenantId))?.spec.channels.http;
-    const secret = http && (await this.#newest(http.secret));
+    const tenant = await this.tenants.get(tenantId);
+    const http = tenant?.spec.channels.http;
+    const secret = http && (await this.#newest(http.secret, tenant?.version));
     return http?.replyUrl !== undefined && secret ? { replyUrl: http.replyUrl, secret } : undefined;
   }
 
@@ -97,7 +99,7 @@ export class Credentials {
     const tenant = await this.tenants.get(tenantId);
     const keys = Object.entries(tenant?.spec.agent.keys ?? {}).filter((entry): entry is [string, string] => entry[1] !== undefined);
     const found = keys.map(async ([provider, ref]) => {
-      const key = await this.#newest(ref);
+      const key = await this.#newest(ref, tenant?.version);
       if (!key) throw new NotFound(`the ${provider} key of tenant ${tenantId} is not stored`);
       return [provider, key] as const;
     });
@@ -111,9 +113,14 @@ export class Credentials {
     return undefined;
   }
 
-  async #telegramEndpoint(botToken: string, webhookSecret: string, tenantId?: TenantId): Promise<Endpoint | undefined> {
-    const [token, signingSecrets] = await Promise.all([this.#newest(botToken), this.#all(webhookSecret)]);
-    return token === undefined ? undefined : sealed({ ...(tenantId && { tenantId }), account: telegramAccount(token), signingSecrets });
+  async #telegramEndpoint(
+    botToken: string,
+    webhookSecret: string,
+    tenant?: { tenantId: TenantId; version: string | undefined },
+  ): Promise<Endpoint | undefined> {
+    const [token, signingSecrets] = await Promise.all([this.#newest(botToken, tenant?.version), this.#all(webhookSecret, tenant?.version)]);
+    if (token === undefined) return undefined;
+    return sealed({ ...(tenant && { tenantId: tenant.tenantId }), account: telegramAccount(token), signingSecrets });
   }
 
   async #shared(): Promise<SharedSettings> {
@@ -121,14 +128,15 @@ export class Credentials {
     return record?.shared ?? {};
   }
 
-  async #newest(ref: string): Promise<string | undefined> {
-    return (await this.#all(ref))[0];
+  async #newest(ref: string, tenantVersion?: string): Promise<string | undefined> {
+    return (await this.#all(ref, tenantVersion))[0];
   }
 
-  async #all(ref: string): Promise<readonly string[]> {
+  /** With the tenant's version in the key, what was read before a change of the tenant is not used after it. */
+  async #all(ref: string, tenantVersion = ''): Promise<readonly string[]> {
     const name = storedSecret(ref);
     if (!name) return [];
-    const values = await this.#values.get(`${name.tenant}/${name.field}`, async () => {
+    const values = await this.#values.get(`${name.tenant}/${name.field}@${tenantVersion}`, async () => {
       const all = await this.secrets.getAll(name);
       return all.length > 0 ? all : undefined;
     });

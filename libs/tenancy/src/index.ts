@@ -1,8 +1,13 @@
 export * from './admission.js';
-export * from './audit.js';
-export * from './credentials.js';
+export { AuditLog, type AuditEntry, type AuditFact } from './audit.js';
+export { Credentials, telegramAccount, type Endpoint, type ModelKeys } from './credentials.js';
 export * from './plans.js';
 export * from './routes.js';
+export { platform, secretSlots, sharedSecretSlots, storedSecret, type SecretSlot } from './secret-refs.js';
+export { TenantDirectory } from './tenant-directory.js';
+export type { Plan, TenantChange } from './tenant-plan.js';
 export { tenancyIndexes } from './tenant-record.js';
+export { TenantSecrets } from './tenant-secrets.js';
 export * from './tenant.js';
+export { parseTenantsFile, type FileProblem, type ParsedTenantsFile, type SettingsProblem } from './tenants-file.js';
 export * from './tenants.js';

@@ -10,14 +10,11 @@ export interface TenantRecord {
   readonly changedAt: string;
   /** Ids of the `routes/…` documents this tenant holds. */
   readonly routes: readonly string[];
-  /** Id of the tenant's own Telegram bot, so that planning need not decrypt every token. */
-  readonly telegramAccount?: string;
 }
 
 /** What is stored at `platform/settings`. */
 export interface PlatformRecord {
   readonly shared: SharedSettings;
-  readonly telegramAccount?: string;
 }
 
 /** What is stored at `routes/{r}`. */
