@@ -1,1 +1,2 @@
 export { identityContract, type IdentityHarness } from './identity.contract.js';
+export { secretsContract, type SecretsHarness } from './secrets.contract.js';
