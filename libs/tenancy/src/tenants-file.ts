@@ -1,5 +1,5 @@
 import type { TenantId } from '@rockpool/contracts';
-import { isAlias, isMap, isSeq, LineCounter, parseDocument, type Document as YamlDocument, type Node, type Scalar } from 'yaml';
+import { isAlias, isMap, isSeq, LineCounter, parseDocument, visit, type Document as YamlDocument, type Node, type Scalar } from 'yaml';
 import type { z } from 'zod';
 import { keysAt, nearest } from './schema-hints.js';
 import { platform, secretSlots, sharedSecretSlots, storedSecret } from './secret-refs.js';
@@ -28,14 +28,16 @@ const reserved: ReadonlySet<string> = new Set([platform, 'shared']);
 export function parseTenantsFile(text: string): ParsedTenantsFile {
   const lines = new LineCounter();
   // `prettyErrors` would quote lines of the file.
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, stringKeys: true });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
   const at = (offset: number) => ({ line: lines.linePos(offset).line || 1, column: lines.linePos(offset).col || 1 });
-  if (document.errors.length > 0) {
-    return {
-      problems: document.errors.map((error) => ({ ...at(error.pos[0]), path: '', message: yamlMessage(error.code, error.message) })),
-    };
-  }
-  const settings: unknown = document.toJS({ maxAliasCount: 1000 });
+  const faults = document.errors.map(({ code, message, pos }) => ({ ...at(pos[0]), path: '', message: yamlMessage(code, message) }));
+  visit(document, {
+    Alias: (_, alias) => {
+      if (!alias.resolve(document)) faults.push({ ...at(alias.range?.[0] ?? 0), path: '', message: unknownAlias });
+    },
+  });
+  if (faults.length > 0) return { problems: faults };
+  const settings: unknown = document.toJS({ maxAliasCount: -1 });
   const result = tenantsFile.safeParse(settings);
   const problems = result.success ? checkSettings(result.data) : result.error.issues.flatMap((issue) => problemsOf(issue, settings));
   if (result.success && problems.length === 0) return { file: result.data };
@@ -79,7 +81,8 @@ function problemsOf(issue: z.core.$ZodIssue, settings: unknown): SettingsProblem
     case 'invalid_type': {
       const found = path.reduce<unknown>((value, part) => (value as Record<string, unknown> | null | undefined)?.[part], settings);
       if (found === undefined) return [{ path, message: `${path.at(-1) ?? 'the file'} is missing` }];
-      return [{ path, message: `must be ${article(issue.expected)}, not ${article(typeName(found))}` }];
+      const what = path.length === 0 ? 'the file must be' : 'must be';
+      return [{ path, message: `${what} ${article(issue.expected)}, not ${article(typeName(found))}` }];
     }
     case 'invalid_union':
       return issue.discriminator === undefined
@@ -117,13 +120,24 @@ function article(type: string): string {
   return names[type] ?? `a ${type}`;
 }
 
-/** YAML's messages that quote the text they stumble over are replaced; the others do not. */
+const unknownAlias = 'a value that begins with * is an alias in YAML, and no such anchor exists: put the value in quotes';
+
+/** What is wrong with the YAML, in the parser's words where those cannot quote the file. */
 function yamlMessage(code: string, message: string): string {
-  if (code === 'BAD_ALIAS') return 'a value that begins with * is an alias in YAML, and no such anchor exists: put the value in quotes';
-  if (code === 'TAG_RESOLVE_FAILED') return 'a value that begins with ! is a tag in YAML: put the value in quotes';
   if (code === 'DUPLICATE_KEY') return 'this key is here twice';
-  return message;
+  return speakingCodes.has(code) ? message : 'this is not YAML: put text with special characters in quotes';
 }
+
+const speakingCodes: ReadonlySet<string> = new Set([
+  'BAD_INDENT',
+  'BLOCK_AS_IMPLICIT_KEY',
+  'BLOCK_IN_FLOW',
+  'MISSING_CHAR',
+  'MULTILINE_IMPLICIT_KEY',
+  'MULTIPLE_DOCS',
+  'NON_STRING_KEY',
+  'TAB_AS_INDENT',
+]);
 
 /** Where the key of the path stands; of a path that leads to nothing, the last part that exists. */
 function offsetOf(document: YamlDocument, path: readonly string[]): number {
