@@ -1,1 +1,12 @@
-export {};
+export { Ledger, type Finding, type ShownMessage, type Verdict } from './ledger.js';
+export { Random } from './random.js';
+export { signSlack, signStandardWebhook, signTelegram } from './signatures.js';
+export { TelegramGroup, TelegramPerson, TelegramSimulator, type BotCall, type TelegramSimulatorOptions } from './telegram/simulator.js';
+export type { TelegramBot, TelegramBotOptions } from './telegram/bot.js';
+export type { PersonChat, Said, SayOptions } from './telegram/person.js';
+export type { TelegramUpdate, VisibleMessage } from './telegram/types.js';
+export { telegramUpdate, type TelegramUpdateOptions } from './telegram/updates.js';
+export { ManualClock, acceleratedClock, systemClock, type Clock } from './wire/clock.js';
+export type { Fault, FaultKind, FaultRule, FaultSubject, Faults } from './wire/faults.js';
+export type { Violation } from './wire/flood-gate.js';
+export type { DeliveryObserver, SignedRequest } from './wire/post-webhook.js';
