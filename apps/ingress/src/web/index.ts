@@ -1,0 +1,2 @@
+export { WebController } from './web.controller.js';
+export { webProviders } from './web.providers.js';
