@@ -127,10 +127,10 @@ export class WebSessions {
     return madeByOneOf(await this.#keys(tenantId, keysRetryMs), signed, mac);
   }
 
-  /** All enabled keys, newest first, no older than `maxAgeMs`. */
+  /** All enabled keys, newest first, as they were at most `maxAgeMs` ago. That there is none is not remembered: the first key may come any moment. */
   async #keys(tenantId: TenantId, maxAgeMs: number): Promise<readonly string[]> {
     const known = this.#known.get(tenantId);
-    if (known && this.now() - known.readAt < maxAgeMs) return known.keys;
+    if (known && known.keys.length > 0 && this.now() - known.readAt < maxAgeMs) return known.keys;
     const readAt = this.now();
     const keys = await this.secrets.getAll(keyName(tenantId));
     this.#known.set(tenantId, { keys, readAt });
@@ -141,7 +141,7 @@ export class WebSessions {
    * Two instances that need the first key at the same moment both add one. That is harmless: every enabled key is accepted, the newest one signs.
    */
   async #signingKey(tenantId: TenantId): Promise<string> {
-    const newest = (await this.#keys(tenantId, keysFreshMs))[0] ?? (await this.#keys(tenantId, 0))[0];
+    const [newest] = await this.#keys(tenantId, keysFreshMs);
     if (newest !== undefined) return newest;
     const made = randomBytes(32).toString('base64url');
     await this.secrets.put(keyName(tenantId), made);
