@@ -33,9 +33,12 @@ export class Database {
   #writing = false;
   #closed = false;
   #fault: RockpoolError | undefined;
+  readonly #generation: number;
+  #numbered = 0;
 
   private constructor(db: DatabaseSync) {
     this.#db = db;
+    this.#generation = countOpening(db);
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#commit = db.prepare('COMMIT');
     this.#savepoint = db.prepare('SAVEPOINT work');
@@ -95,7 +98,7 @@ export class Database {
 
   /** Runs `work` now. It sees what is committed and nothing else; from within a `write`, use the handle that one was given. */
   read<T>(work: (db: DatabaseSync) => T): T {
-    if (this.#closed) throw new RockpoolError('unavailable', 'the database is closed');
+    if (!this.#db.isOpen) throw new RockpoolError('unavailable', 'the database is closed');
     if (this.#writing) throw new Error('read inside a write would see uncommitted data');
     try {
       return work(this.#db);
@@ -108,11 +111,16 @@ export class Database {
   prepare(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
-      if (this.#closed) throw new RockpoolError('unavailable', 'the database is closed');
+      if (!this.#db.isOpen) throw new RockpoolError('unavailable', 'the database is closed');
       statement = this.#db.prepare(sql);
       this.#statements.set(sql, statement);
     }
     return statement;
+  }
+
+  /** A number that this file never gives again, whatever was rolled back, deleted or restarted in between. Growing; a safe integer. */
+  uniqueNumber(): number {
+    return this.#generation * 2 ** 32 + this.#numbered++;
   }
 
   /** The storage fault that the latest commit met; `undefined` when it went well. */
@@ -195,6 +203,13 @@ export class Database {
   #rollBack(): void {
     if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
   }
+}
+
+/** How often the file was opened, this time included, on disk before it is used. */
+function countOpening(db: DatabaseSync): number {
+  db.exec('CREATE TABLE IF NOT EXISTS openings (one INTEGER PRIMARY KEY CHECK (one = 1), count INTEGER NOT NULL)');
+  const row = db.prepare('INSERT INTO openings VALUES (1, 1) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count').get();
+  return Number(row?.['count']);
 }
 
 function translated(error: unknown): unknown {
