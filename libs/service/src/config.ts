@@ -174,6 +174,9 @@ export const platformConfig = z.object({
   XDG_CONFIG_HOME: variable(text.optional(), { group: 'Set by the platform', description: 'Folder of this user’s settings.' }),
 });
 
+/** Injection token of the {@link PlatformConfig}. */
+export const CONFIG = Symbol('rockpool.config');
+
 /** The checked configuration: numbers are numbers, paths absolute, URLs without trailing slash. */
 export type PlatformConfig = z.output<typeof platformConfig>;
 export type VariableName = keyof PlatformConfig;

@@ -1,2 +1,13 @@
+export * from './cloud.module.js';
 export * from './config.js';
+export * from './event-publisher.js';
 export * from './log.js';
+export { MessageBusServer } from './message-bus.transport.js';
+export * from './oidc.guard.js';
+export { OnEvent, type EventDelivery } from './on-event.js';
+export { ProblemFilter } from './problem.filter.js';
+export * from './provide.js';
+export * from './readiness.js';
+export { Shutdown } from './shutdown.js';
+export * from './start-service.js';
+export { extractContext, failSpan, injectContext, startTracing, withSpan, type Tracing, type TracingOptions } from './tracing.js';

@@ -1,0 +1,24 @@
+import { Controller, Get, Header, Inject, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Readiness } from './readiness.js';
+
+/** `GET /healthz`: this process is alive. `GET /readyz`: send it requests, or 503 with the reasons. Neither needs a token, neither tells more than that. */
+@Controller()
+export class HealthController {
+  constructor(@Inject(Readiness) private readonly readiness: Readiness) {}
+
+  @Get('healthz')
+  @Header('cache-control', 'no-store')
+  healthz(): { status: 'ok' } {
+    return { status: 'ok' };
+  }
+
+  @Get('readyz')
+  @Header('cache-control', 'no-store')
+  async readyz(@Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
+    const { ready, reasons } = await this.readiness.report();
+    if (ready) return { status: 'ready' };
+    reply.code(503);
+    return { status: 'not ready', reasons };
+  }
+}

@@ -1,0 +1,76 @@
+import { setTimeout as after } from 'node:timers/promises';
+import type { Logger } from './log.js';
+import { redactText } from './redact.js';
+
+/** Something that must work for this process to be sent requests. */
+export interface ReadinessCheck {
+  readonly name: string;
+  /** `undefined` when well, else a short reason that may be shown to anyone. */
+  check(): Promise<string | undefined> | string | undefined;
+}
+
+export interface ReadinessReport {
+  readonly ready: boolean;
+  readonly reasons: readonly { readonly check: string; readonly reason: string }[];
+}
+
+const checkTimeoutMs = 2_000;
+const reportLifetimeMs = 1_000;
+const maxReasonLength = 200;
+
+/** Knows whether this process should be sent requests. Apps add their checks to it. */
+export class Readiness {
+  readonly #log: Logger;
+  readonly #checks: ReadinessCheck[] = [];
+  #phase: 'starting' | 'serving' | 'stopping' = 'starting';
+  #latest: { report: Promise<ReadinessReport>; at: number } | undefined;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  add(check: ReadinessCheck): void {
+    this.#checks.push(check);
+  }
+
+  /** From now on the checks decide. */
+  open(): void {
+    this.#phase = 'serving';
+  }
+
+  /** Not ready any more, whatever the checks say. */
+  close(): void {
+    this.#phase = 'stopping';
+  }
+
+  get stopping(): boolean {
+    return this.#phase === 'stopping';
+  }
+
+  /** Runs the checks side by side, at most once a second: anyone may ask. A check that does not answer within 2 s, or throws, counts as failed. */
+  async report(): Promise<ReadinessReport> {
+    if (this.#phase !== 'serving') return { ready: false, reasons: [{ check: 'service', reason: this.#phase }] };
+    if (!this.#latest || Date.now() - this.#latest.at > reportLifetimeMs) this.#latest = { report: this.#run(), at: Date.now() };
+    return this.#latest.report;
+  }
+
+  async #run(): Promise<ReadinessReport> {
+    const results = await Promise.all(this.#checks.map(async (check) => ({ check: check.name, reason: await this.#reason(check) })));
+    const reasons = results.flatMap(({ check, reason }) => (reason === undefined ? [] : [{ check, reason }]));
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  async #reason(check: ReadinessCheck): Promise<string | undefined> {
+    const patience = new AbortController();
+    try {
+      const silence = after(checkTimeoutMs, 'did not answer within 2 s', { signal: patience.signal, ref: false });
+      const reason = await Promise.race([check.check(), silence]);
+      return reason === undefined ? undefined : redactText(reason.split('\n', 1)[0]!).slice(0, maxReasonLength);
+    } catch (error) {
+      this.#log.warn({ check: check.name, error }, 'readiness check failed');
+      return 'failed';
+    } finally {
+      patience.abort();
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import { SpanKind, SpanStatusCode, type Attributes, type HrTime } from '@opentelemetry/api';
+import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace';
+import type { SpanExporter, SpanValue, StoredSpan } from '@rockpool/cloud';
+
+const kinds: Readonly<Record<SpanKind, StoredSpan['kind']>> = {
+  [SpanKind.INTERNAL]: 'internal',
+  [SpanKind.SERVER]: 'server',
+  [SpanKind.CLIENT]: 'client',
+  [SpanKind.PRODUCER]: 'producer',
+  [SpanKind.CONSUMER]: 'consumer',
+};
+
+const statusCodes: Readonly<Record<SpanStatusCode, StoredSpan['status']['code']>> = {
+  [SpanStatusCode.UNSET]: 'unset',
+  [SpanStatusCode.OK]: 'ok',
+  [SpanStatusCode.ERROR]: 'error',
+};
+
+/** Hands the spans of the OpenTelemetry SDK to one of our exporters, in the plain shape that is kept and printed. */
+export class StoredSpans {
+  readonly #target: SpanExporter;
+
+  constructor(target: SpanExporter) {
+    this.#target = target;
+  }
+
+  export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
+    this.#target.record(spans.map(storedSpan)).then(
+      () => done({ code: ExportResultCode.SUCCESS }),
+      (error: unknown) => done({ code: ExportResultCode.FAILED, error: error instanceof Error ? error : new Error(String(error)) }),
+    );
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#target.close();
+  }
+}
+
+function storedSpan(span: ReadableSpan): StoredSpan {
+  const { traceId, spanId } = span.spanContext();
+  const parentSpanId = span.parentSpanContext?.spanId;
+  return {
+    traceId,
+    spanId,
+    ...(parentSpanId !== undefined && { parentSpanId }),
+    name: span.name,
+    kind: kinds[span.kind],
+    service: String(span.resource.attributes['service.name'] ?? 'rockpool'),
+    startMs: milliseconds(span.startTime),
+    durationMs: milliseconds(span.duration),
+    status: { code: statusCodes[span.status.code], ...(span.status.message !== undefined && { message: span.status.message }) },
+    attributes: values(span.attributes),
+    links: span.links.map((link) => ({ traceId: link.context.traceId, spanId: link.context.spanId })),
+    events: span.events.map((event) => ({ name: event.name, atMs: milliseconds(event.time), attributes: values(event.attributes ?? {}) })),
+  };
+}
+
+function milliseconds([seconds, nanoseconds]: HrTime): number {
+  return seconds * 1_000 + nanoseconds / 1_000_000;
+}
+
+/** The API's attribute values include `undefined` and arrays with holes, which the SDK has dropped by now. */
+function values(attributes: Attributes): Readonly<Record<string, SpanValue>> {
+  return attributes as Readonly<Record<string, SpanValue>>;
+}
