@@ -46,11 +46,13 @@ const rules: readonly Rule[] = [
 /** Understands a message by rule, without a model. `tools` are the names of the tools that may be called. */
 export function demoIntent(message: string, tools: ReadonlySet<string>): DemoIntent {
   const text = message.trim();
-  for (const { pattern, intent } of rules) {
-    const match = pattern.exec(text);
-    const found = match && intent(match);
-    if (found && ('answer' in found || tools.has(found.tool))) return found;
-  }
+  // Where several people write, the name of the one who does comes before the text.
+  for (const said of [text, text.replace(/^[^:\n]{1,60}: /, '')])
+    for (const { pattern, intent } of rules) {
+      const match = pattern.exec(said);
+      const found = match && intent(match);
+      if (found && ('answer' in found || tools.has(found.tool))) return found;
+    }
   return { answer: text ? `You said: ${text}\n\nThat is ${countWords(text)}.` : 'You sent no text.' };
 }
 

@@ -1,0 +1,170 @@
+import { RetryLater } from '@rockpool/contracts';
+import { AgentRuntime, type AgentEvent, type AgentTurn } from '@rockpool/conversations';
+import { difficultyOf, type Models, type ResolvedModel } from '@rockpool/models';
+import { abortable } from './abortable.js';
+import type { AgentProfile, AgentProfiles } from './agent-profile.js';
+import { aiSdk } from './ai-sdk.js';
+import { Compactor } from './compaction.js';
+import { ModelCalls, type ModelAnswer, type ModelCall } from './model-calls.js';
+import { PromptTooLong } from './model-failure.js';
+import { endingNote, Speech } from './speech.js';
+import { systemPrompt } from './system-prompt.js';
+import { ToolRunner } from './tool-runner.js';
+import type { AgentTool } from './tool.js';
+import { TurnConversation } from './turn-conversation.js';
+import { TurnMeter } from './turn-meter.js';
+
+/** Bounds of a turn. */
+export interface BuiltinRuntimeLimits {
+  /** Model calls of one turn, at most. In the last one no tool can be called any more. */
+  readonly steps: number;
+  readonly toolTimeoutMs: number;
+  readonly firstTokenMs: number;
+  readonly idleMs: number;
+  /** The whole turn. */
+  readonly totalMs: number;
+  /** Calls of one step, the first included; see `CallLimits`. */
+  readonly attempts: number;
+  readonly backoffMs: number;
+  readonly longestWaitMs: number;
+  /** Longest answer of one step, thinking included. */
+  readonly maxOutputTokens: number;
+}
+
+const standardLimits: BuiltinRuntimeLimits = {
+  steps: 12,
+  toolTimeoutMs: 30_000,
+  firstTokenMs: 90_000,
+  idleMs: 60_000,
+  totalMs: 600_000,
+  attempts: 3,
+  backoffMs: 500,
+  longestWaitMs: 20_000,
+  maxOutputTokens: 8_192,
+};
+
+/**
+ * The built-in agent: a loop of model calls and tools, streamed as it goes. The answer of a turn that fails after its first words is begun anew by the next
+ * attempt. A turn reports its usage once, with its last event, also when it fails.
+ */
+export class BuiltinRuntime extends AgentRuntime {
+  private readonly limits: BuiltinRuntimeLimits;
+  private readonly tools: ToolRunner;
+  private readonly calls: ModelCalls;
+  private readonly compactor: Compactor;
+
+  constructor(
+    private readonly profiles: AgentProfiles,
+    private readonly models: Models,
+    tools: readonly AgentTool[],
+    limits: Partial<BuiltinRuntimeLimits> = {},
+  ) {
+    super();
+    this.limits = { ...standardLimits, ...limits };
+    this.tools = new ToolRunner(tools, this.limits.toolTimeoutMs);
+    this.calls = new ModelCalls(this.limits);
+    this.compactor = new Compactor(this.calls);
+  }
+
+  /** Loads what the first turn would have to wait for. Rejects never: what is missing shows when it is used. */
+  async warm(): Promise<void> {
+    await Promise.allSettled([aiSdk(), this.tools.definitions(), this.models.warm()]);
+  }
+
+  async *run(turn: AgentTurn, signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
+    signal.throwIfAborted();
+    const meter = new TurnMeter();
+    const deadline = AbortSignal.timeout(this.limits.totalMs);
+    try {
+      yield* this.answer(turn, meter, AbortSignal.any([signal, deadline]));
+    } catch (error) {
+      const usage = meter.usage();
+      if (usage) yield { type: 'usage', usage };
+      if (signal.aborted) throw signal.reason;
+      if (deadline.aborted) throw new RetryLater(15_000, `the turn took longer than ${this.limits.totalMs / 1000} s`, { cause: error });
+      throw error;
+    }
+    const usage = meter.usage();
+    if (usage) yield { type: 'usage', usage };
+  }
+
+  private async *answer(turn: AgentTurn, meter: TurnMeter, signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
+    const profile = await abortable(this.profiles.get(turn.tenantId), signal);
+    const model = await abortable(this.resolve(turn, profile, difficultyOf(turn.message.text, turn.history.length)), signal);
+    const conversation = new TurnConversation(turn, systemPrompt(profile, turn, new Date()), this.tools.tokens, model);
+    yield* this.compact(conversation, turn, profile, meter, signal);
+
+    const tools = await this.tools.definitions();
+    const context = {
+      tenantId: turn.tenantId,
+      conversationId: turn.conversationId,
+      eventId: turn.eventId,
+      senderId: turn.senderId,
+      timeZone: profile.timeZone ?? 'UTC',
+      now: new Date(),
+      signal,
+    };
+    const speech = new Speech();
+    for (let step = 1; ; step++) {
+      const last = step >= this.limits.steps;
+      speech.nextStep();
+      let answer: ModelAnswer;
+      try {
+        const prompt = conversation.prompt({ lastStep: last, maxOutputTokens: this.limits.maxOutputTokens });
+        const toolChoice = last ? 'none' : 'auto';
+        answer = yield* this.speak({ ...prompt, model, tools, toolChoice, onUsage: (usage) => meter.add(model, usage) }, speech, signal);
+      } catch (error) {
+        if (!(error instanceof PromptTooLong) || speech.spokeInStep || !conversation.shrink()) throw error;
+        yield* this.compact(conversation, turn, profile, meter, signal);
+        step--;
+        continue;
+      }
+      if (!answer.toolCalls.length || last) {
+        const ending = endingNote(answer.finishReason, speech.spoke, { taken: step, wantedMore: answer.toolCalls.length > 0 });
+        if (ending) yield { type: 'text', delta: speech.say(ending) };
+        return;
+      }
+      for (const toolCall of answer.toolCalls) yield { type: 'tool', name: this.tools.nameOf(toolCall), state: 'started' };
+      const { message, outcomes } = await this.tools.run(answer.toolCalls, context);
+      for (const { name, state } of outcomes) yield { type: 'tool', name, state };
+      conversation.addStep(...answer.messages, message);
+    }
+  }
+
+  private async *speak(call: ModelCall, speech: Speech, signal: AbortSignal): AsyncGenerator<AgentEvent, ModelAnswer> {
+    const text = this.calls.stream(call, signal);
+    try {
+      for (;;) {
+        const next = await text.next();
+        if (next.done) return next.value;
+        yield { type: 'text', delta: speech.say(next.value) };
+      }
+    } finally {
+      await text.return(undefined as never);
+    }
+  }
+
+  private async *compact(
+    conversation: TurnConversation,
+    turn: AgentTurn,
+    profile: AgentProfile,
+    meter: TurnMeter,
+    signal: AbortSignal,
+  ): AsyncGenerator<AgentEvent, void> {
+    if (!conversation.isOver()) return;
+    const model = await abortable(this.resolve(turn, profile, 'simple'), signal);
+    const compaction = await this.compactor.compact(
+      conversation.content,
+      conversation.window,
+      model,
+      (usage) => meter.add(model, usage),
+      signal,
+    );
+    if (!compaction) return;
+    yield { type: 'summary', summary: compaction.summary, coversMessages: conversation.replaceOldest(compaction) };
+  }
+
+  private resolve(turn: AgentTurn, { settings, keys }: AgentProfile, difficulty: ReturnType<typeof difficultyOf>): Promise<ResolvedModel> {
+    return this.models.resolve({ tenantId: turn.tenantId, model: settings.model, keys, difficulty });
+  }
+}

@@ -1,0 +1,32 @@
+/** Most characters of a tool's output that a model is shown, notes about the cut included. */
+export const toolOutputCharacters = 5_000;
+
+const headCharacters = 4_000;
+const outlineCharacters = 700;
+
+/**
+ * Cuts a tool's output to what a model is shown. What is left out is summed up: how much it is, and how its paragraphs begin, so that the model can ask
+ * for the right part instead of guessing.
+ */
+export function cutToolOutput(output: string): string {
+  const text = output.toWellFormed();
+  if (text.length <= toolOutputCharacters) return text;
+  const head = wholeCharacters(text.slice(0, headCharacters));
+  const rest = text.slice(head.length);
+  const lines = rest.split('\n').filter((line) => line.trim());
+  const note = `[${rest.length.toLocaleString('en')} more characters in ${lines.length.toLocaleString('en')} lines were cut. They begin:]`;
+  return `${head}\n\n${note}\n${outline(lines)}`;
+}
+
+/** Beginnings of lines spread evenly over the whole rest. */
+function outline(lines: readonly string[]): string {
+  const count = Math.min(lines.length, 9);
+  const beginnings = Array.from({ length: count }, (_, index) => lines[Math.floor((index * lines.length) / count)]!.trim());
+  const each = Math.floor(outlineCharacters / count) - 4;
+  return beginnings.map((line) => `- ${line.length > each ? `${wholeCharacters(line.slice(0, each))}…` : line}`).join('\n');
+}
+
+/** Without half of a surrogate pair at its end. */
+function wholeCharacters(text: string): string {
+  return text.isWellFormed() ? text : text.slice(0, -1);
+}

@@ -1,0 +1,116 @@
+import { TerminalError } from '@rockpool/contracts';
+import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import type { JSONSchema7, ToolModelMessage, ToolSet } from 'ai';
+import { estimateTokens } from '@rockpool/models';
+import { z } from 'zod';
+import { abortable } from './abortable.js';
+import { aiSdk } from './ai-sdk.js';
+import type { ModelToolCall } from './model-calls.js';
+import { cutToolOutput } from './tool-output.js';
+import type { AgentTool, ToolContext } from './tool.js';
+
+const tracer = trace.getTracer('@rockpool/agent');
+
+/** What came of one tool call. */
+export interface ToolOutcome {
+  readonly name: string;
+  readonly state: 'succeeded' | 'failed';
+}
+
+/** More calls than this in one step are answered with an error: a model that wants more is out of hand. */
+const callsPerStep = 8;
+
+/**
+ * Runs the tools a model calls. Whatever goes wrong in one becomes a result that the model sees; only the abort of the turn ends it. Outputs are cut, and
+ * the calls of one step run side by side.
+ */
+export class ToolRunner {
+  private readonly byName: ReadonlyMap<string, AgentTool>;
+  private offered: Promise<ToolSet> | undefined;
+  /** Estimated tokens that the tools' descriptions take of every prompt. */
+  readonly tokens: number;
+  private readonly schemas: ReadonlyMap<string, JSONSchema7>;
+
+  constructor(
+    tools: readonly AgentTool[],
+    private readonly timeoutMs: number,
+  ) {
+    this.byName = new Map(tools.map((tool) => [tool.name, tool]));
+    if (this.byName.size !== tools.length) throw new Error('two tools have the same name');
+    this.schemas = new Map(tools.map((tool) => [tool.name, z.toJSONSchema(tool.input, { io: 'input', target: 'draft-7' }) as JSONSchema7]));
+    this.tokens = tools.reduce(
+      (sum, tool) => sum + estimateTokens(tool.name + tool.description + JSON.stringify(this.schemas.get(tool.name))),
+      0,
+    );
+  }
+
+  /** The tools as the AI SDK describes them to a provider: without a way to run them. */
+  definitions(): Promise<ToolSet> {
+    this.offered ??= aiSdk().then(({ jsonSchema }) =>
+      Object.fromEntries(
+        [...this.byName.values()].map(({ name, description }) => [name, { description, inputSchema: jsonSchema(this.schemas.get(name)!) }]),
+      ),
+    );
+    return this.offered;
+  }
+
+  /** Resolves with one result for every call, in the order of the calls. Rejects only with the reason of the context's signal. */
+  async run(calls: readonly ModelToolCall[], context: ToolContext): Promise<{ message: ToolModelMessage; outcomes: ToolOutcome[] }> {
+    const results = await Promise.all(
+      calls.map((call, index) =>
+        index < callsPerStep
+          ? this.one(call, context)
+          : { text: `not run: at most ${callsPerStep} tools can be called at once`, failed: true },
+      ),
+    );
+    context.signal.throwIfAborted();
+    return {
+      message: {
+        role: 'tool',
+        content: calls.map((call, index) => {
+          const { text, failed } = results[index]!;
+          const output = { type: failed ? ('error-text' as const) : ('text' as const), value: cutToolOutput(text) || '(no output)' };
+          return { type: 'tool-result', toolCallId: call.id, toolName: call.name, output };
+        }),
+      },
+      outcomes: calls.map((call, index) => ({ name: this.nameOf(call), state: results[index]!.failed ? 'failed' : 'succeeded' })),
+    };
+  }
+
+  /** A name to show: the model may invent one of any length and content. */
+  nameOf(call: ModelToolCall): string {
+    return this.byName.has(call.name) ? call.name : 'unknown';
+  }
+
+  private async one(call: ModelToolCall, context: ToolContext): Promise<{ text: string; failed: boolean }> {
+    const span = tracer.startSpan(`execute_tool ${this.nameOf(call)}`, {
+      kind: SpanKind.INTERNAL,
+      attributes: {
+        'gen_ai.operation.name': 'execute_tool',
+        'gen_ai.tool.name': this.nameOf(call),
+        'gen_ai.tool.call.id': call.id.slice(0, 100),
+      },
+    });
+    const deadline = AbortSignal.timeout(this.timeoutMs);
+    const signal = AbortSignal.any([context.signal, deadline]);
+    try {
+      const tool = this.byName.get(call.name);
+      if (!tool) throw new TerminalError('there is no such tool');
+      if (call.invalid) throw new TerminalError('the input is not valid JSON');
+      const input = tool.input.safeParse(call.input);
+      if (!input.success) throw new TerminalError(`the input does not fit: ${z.prettifyError(input.error)}`);
+      return { text: await abortable(tool.run(input.data, { ...context, signal }), signal), failed: false };
+    } catch (error) {
+      const reason = deadline.aborted
+        ? `it took longer than ${this.timeoutMs / 1000} s`
+        : error instanceof Error
+          ? error.message
+          : String(error);
+      span.setAttribute('error.type', error instanceof Error ? error.name : 'error');
+      span.setStatus({ code: SpanStatusCode.ERROR });
+      return { text: reason, failed: true };
+    } finally {
+      span.end();
+    }
+  }
+}

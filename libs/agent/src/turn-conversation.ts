@@ -1,0 +1,62 @@
+import type { AgentTurn } from '@rockpool/conversations';
+import type { ResolvedModel } from '@rockpool/models';
+import type { ModelMessage } from 'ai';
+import type { Compaction } from './compaction.js';
+import { ContextWindow, type WindowContent } from './context-window.js';
+
+const lastStepNote =
+  'This is your last step and no tool can be called any more. Answer with what you have, and say plainly what you could not find out or do.';
+
+/** The conversation as one turn sees it: what was there before, and the steps taken since. It shrinks when it must. */
+export class TurnConversation {
+  window: ContextWindow;
+  content: WindowContent;
+  private readonly steps: ModelMessage[] = [];
+  private covered = 0;
+
+  constructor(
+    turn: AgentTurn,
+    system: string,
+    toolTokens: number,
+    private readonly model: ResolvedModel,
+  ) {
+    this.window = new ContextWindow(model.contextWindow);
+    this.content = { system, history: turn.history, message: turn.message, toolTokens, ...(turn.summary && { summary: turn.summary }) };
+  }
+
+  isOver(): boolean {
+    return this.window.isOver(this.content);
+  }
+
+  /** Halves the window, because the provider counted more tokens than we did. False when it is as small as can be. */
+  shrink(): boolean {
+    const half = this.window.half();
+    if (!half) return false;
+    this.window = half;
+    return true;
+  }
+
+  /** Puts a summary in the place of the oldest messages. Returns how many messages of the turn's history it covers in all. */
+  replaceOldest({ summary, coversMessages }: Compaction): number {
+    this.content = { ...this.content, summary, history: this.content.history.slice(coversMessages) };
+    return (this.covered += coversMessages);
+  }
+
+  /** Adds what the model said and what its tools answered. */
+  addStep(...messages: readonly ModelMessage[]): void {
+    this.steps.push(...messages);
+  }
+
+  /** The next model call's prompt, and how long its answer may get. */
+  prompt(options: { readonly lastStep: boolean; readonly maxOutputTokens: number }) {
+    const system = options.lastStep ? `${this.content.system}\n\n${lastStepNote}` : this.content.system;
+    const fitted = this.window.fit({ ...this.content, system });
+    const dropped = fitted.dropped ? `\n\n[${fitted.dropped} earlier messages are not shown.]` : '';
+    const room = Math.max(this.window.answerTokens, this.model.contextWindow - this.window.promptTokens);
+    return {
+      system: fitted.system + dropped,
+      messages: [...fitted.messages, ...this.window.fitSteps(this.steps, fitted.tokens)],
+      maxOutputTokens: Math.min(options.maxOutputTokens, room),
+    };
+  }
+}
