@@ -3,7 +3,7 @@ import nx from '@nx/eslint-plugin';
 import prettier from 'eslint-config-prettier';
 import tseslint from 'typescript-eslint';
 
-const nest = ['@nestjs/*', 'fastify', 'rxjs'];
+const nest = ['@nestjs/*', 'fastify', 'rxjs', 'rxjs/*'];
 const google = ['@google-cloud/*'];
 const tracingSdk = ['@opentelemetry/sdk-*', '@opentelemetry/exporter-*'];
 const modelSdks = ['@ai-sdk/*'];

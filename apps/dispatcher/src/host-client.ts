@@ -2,11 +2,8 @@ import http from 'node:http';
 import https from 'node:https';
 import { context, propagation } from '@opentelemetry/api';
 import type { Identity } from '@rockpool/cloud';
-import { RetryLater, RockpoolError, type ConversationId, type TenantId } from '@rockpool/contracts';
+import { pooledHostAudience, RetryLater, RockpoolError, services, type ConversationId, type TenantId } from '@rockpool/contracts';
 import type { DriveResult } from '@rockpool/conversations';
-
-/** The service this app speaks as. Agent hosts list it among their callers. */
-export const dispatcherService = 'dispatcher';
 
 /** Answers of a host are ours, and still capped. */
 const maxAnswerBytes = 64 * 1024;
@@ -26,18 +23,17 @@ export class HostClient {
 
   constructor(
     private readonly identity: Identity,
-    /** Base URL of the host; also the audience of the tokens it accepts. */
+    /** Base URL of the pooled host. */
     private readonly hostUrl: () => string,
   ) {}
 
   async drive(request: DriveRequest, signal: AbortSignal): Promise<DriveResult> {
-    const audience = this.hostUrl();
     const headers: Record<string, string> = {
-      authorization: `Bearer ${await this.identity.mint({ audience, service: dispatcherService })}`,
+      authorization: `Bearer ${await this.identity.mint({ audience: pooledHostAudience, service: services.dispatcher })}`,
       'content-type': 'application/json',
     };
     propagation.inject(context.active(), headers);
-    const answer = await this.post(new URL('/internal/conversations/drive', audience), headers, JSON.stringify(request), signal);
+    const answer = await this.post(new URL('/internal/conversations/drive', this.hostUrl()), headers, JSON.stringify(request), signal);
     if (answer.status === 200) return JSON.parse(answer.body) as DriveResult;
     const reason = `the agent host answered ${answer.status}`;
     if (answer.retryAfterMs !== undefined) throw new RetryLater(answer.retryAfterMs, reason);

@@ -1,1 +1,1 @@
-export {};
+export { IngressModule, type IngressOptions } from './ingress.module.js';

@@ -1,5 +1,5 @@
 import type { WebhookChannel, WebhookRequest } from '@rockpool/channels';
-import { InvalidInput, MessageReceived, Unauthenticated, type ChannelName, type EventId, type TenantId } from '@rockpool/contracts';
+import { InvalidInput, MessageReceived, RockpoolError, Unauthenticated, type ChannelName, type EventId, type TenantId } from '@rockpool/contracts';
 import type { EventPublisher } from '@rockpool/service';
 import type { Credentials, Endpoint } from '@rockpool/tenancy';
 
@@ -25,14 +25,12 @@ export class WebhookIntake {
     this.channels = new Map(channels.map((channel) => [channel.name, channel]));
   }
 
-  /** Bodies over this are refused before they are read to the end. Bytes. */
-  maxBodyBytes(name: ChannelName): number {
-    return this.channel(name).maxBodyBytes;
-  }
-
   /** `tenantId` is the one of the path: it only says whose secret has to fit. Without it, the platform's shared bot is meant. */
   async accept(name: ChannelName, tenantId: TenantId | undefined, request: WebhookRequest): Promise<Accepted> {
     const channel = this.channel(name);
+    if (request.body.byteLength > channel.maxBodyBytes) {
+      throw new RockpoolError('too_large', `a ${name} webhook has at most ${channel.maxBodyBytes} bytes`);
+    }
     const endpoint = await this.endpointFor(name, tenantId, request);
     // The same words whether the endpoint is unknown or the signature wrong: nobody learns which tenants exist.
     if (!endpoint) throw new Unauthenticated('the signature is missing or wrong');

@@ -3,4 +3,5 @@ export * from './errors.js';
 export * from './event.js';
 export * from './ids.js';
 export * from './inbound.js';
+export * from './services.js';
 export * from './topics.js';

@@ -1,0 +1,27 @@
+import { Body, Controller, HttpCode, Post, UseGuards } from '@nestjs/common';
+import { conversationId, InvalidInput, pooledHostAudience, services, tenantId } from '@rockpool/contracts';
+import { TurnRunner, type DriveResult } from '@rockpool/conversations';
+import { OidcGuard } from '@rockpool/service';
+import { z } from 'zod';
+import { HostDrain } from './host-drain.js';
+
+const driveRequest = z.object({ tenantId, conversationId, wakeId: z.string().min(1) });
+
+/** Where dispatchers push conversations. Answers once the conversation is drained, which may take as long as its turns do. Dispatchers only. */
+@Controller('internal/conversations')
+@UseGuards(OidcGuard({ audience: pooledHostAudience, callers: [services.dispatcher] }))
+export class DriveController {
+  constructor(
+    private readonly runner: TurnRunner,
+    private readonly drain: HostDrain,
+  ) {}
+
+  @Post('drive')
+  @HttpCode(200)
+  async drive(@Body() body: unknown): Promise<DriveResult> {
+    const request = driveRequest.safeParse(body);
+    if (!request.success) throw new InvalidInput('the drive request needs tenantId, conversationId and wakeId', { cause: request.error });
+    const { tenantId, conversationId, wakeId } = request.data;
+    return this.drain.during((signal) => this.runner.drive(tenantId, conversationId, wakeId, signal));
+  }
+}

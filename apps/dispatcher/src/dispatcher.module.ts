@@ -1,0 +1,59 @@
+import { Module, type DynamicModule, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Documents, Identity } from '@rockpool/cloud';
+import { Commands, Inbox, Receiver, ReplyChannels, Wakes } from '@rockpool/conversations';
+import { EventPublisher, provide } from '@rockpool/service';
+import { Routes, Tenants } from '@rockpool/tenancy';
+import { BusWakes } from './bus-wakes.js';
+import { ConversationDriver } from './conversation-driver.js';
+import { DispatcherController } from './dispatcher.controller.js';
+import { HostClient } from './host-client.js';
+import { StrandedSweep } from './stranded-sweep.js';
+
+export interface DispatcherOptions {
+  /** Base URL of the pooled agent host; asked for at each push, since an embedded one is known only once it listens. */
+  readonly hostUrl: () => string;
+  readonly sweepEveryMs: number;
+  readonly onSweepError: (error: unknown) => void;
+}
+
+/** The dispatcher. Needs, from outside: the cloud's ports, `Tenants`, `Routes`, `Inbox`, `ReplyChannels` and `EventPublisher`. */
+@Module({})
+export class DispatcherModule implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(
+    private readonly sweep: StrandedSweep,
+    private readonly hosts: HostClient,
+  ) {}
+
+  static register(options: DispatcherOptions): DynamicModule {
+    const { sweepEveryMs: everyMs, onSweepError: onError } = options;
+    return {
+      module: DispatcherModule,
+      controllers: [DispatcherController],
+      providers: [
+        { provide: HostClient, useFactory: (identity: Identity) => new HostClient(identity, options.hostUrl), inject: [Identity] },
+        { provide: Wakes, useFactory: (publisher: EventPublisher) => new BusWakes(publisher, '/dispatcher'), inject: [EventPublisher] },
+        {
+          provide: Commands,
+          useFactory: (documents: Documents, inbox: Inbox, channels: ReplyChannels) => new Commands(documents, inbox, channels),
+          inject: [Documents, Inbox, ReplyChannels],
+        },
+        provide(Receiver, Tenants, Routes, Inbox, Commands, ReplyChannels, Wakes),
+        provide(ConversationDriver, HostClient),
+        {
+          provide: StrandedSweep,
+          useFactory: (inbox: Inbox, wakes: Wakes) => new StrandedSweep(inbox, wakes, { everyMs, onError }),
+          inject: [Inbox, Wakes],
+        },
+      ],
+    };
+  }
+
+  onApplicationBootstrap(): void {
+    this.sweep.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.sweep.stop();
+    this.hosts.close();
+  }
+}

@@ -1,0 +1,1 @@
+import { openTestDocuments, type TestDocuments } from '@rockpool/cloud-embedded/testing';
