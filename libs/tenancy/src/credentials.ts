@@ -86,6 +86,16 @@ export class Credentials {
     return token;
   }
 
+  /** All that setting up a Telegram bot needs: a tenant's own, or the platform's shared one. `undefined` when there is none, or a secret is missing. */
+  async telegramBot(tenantId: TenantId | undefined): Promise<{ account: string; token: string; webhookSecret: string } | undefined> {
+    const tenant = tenantId === undefined ? undefined : await this.tenants.get(tenantId);
+    const settings = tenantId === undefined ? (await this.#shared()).telegram : tenant?.spec.channels.telegram;
+    if (!settings || !('botToken' in settings)) return undefined;
+    const token = await this.#newest(settings.botToken, tenant?.version);
+    const webhookSecret = await this.#newest(settings.webhookSecret, tenant?.version);
+    return token && webhookSecret ? { account: telegramAccount(token), token, webhookSecret } : undefined;
+  }
+
   /** Where and how a tenant's answers to Standard Webhooks go; `undefined` when it named no address or its secret is not stored. */
   async httpReply(tenantId: TenantId): Promise<{ replyUrl: string; secret: string } | undefined> {
     const tenant = await this.tenants.get(tenantId);
@@ -104,6 +114,12 @@ export class Credentials {
       return [provider, key] as const;
     });
     return Object.fromEntries(await Promise.all(found));
+  }
+
+  /** Which of the platform's shared bots are set up to be used. */
+  async sharedChannels(): Promise<('telegram' | 'slack')[]> {
+    const { telegram, slack } = await this.#shared();
+    return [...(telegram ? (['telegram'] as const) : []), ...(slack ? (['slack'] as const) : [])];
   }
 
   async #sharedEndpoint(channel: ChannelName): Promise<Endpoint | undefined> {

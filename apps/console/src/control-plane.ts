@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import type { DeadLetter, SecretName, SecretVersion, StoredSpan, SubscriptionStats } from '@rockpool/cloud';
+import type { EventId, TenantId } from '@rockpool/contracts';
+import type { InboxFilter, ReplyRecord, TurnRecord } from '@rockpool/conversations';
+import type { AuditEntry, Plan, PlanLimits, TenantsFile, TenantSpec } from '@rockpool/tenancy';
+
+/** What an operator wants to be true, with the values of the secrets that are not stored yet, by `owner/field`. */
+export interface ApplyRequest {
+  readonly file: TenantsFile;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+export interface TenantSummary {
+  readonly id: TenantId;
+  readonly displayName?: string;
+  readonly plan: string;
+  readonly suspended: boolean;
+  readonly model: string;
+  readonly channels: readonly string[];
+}
+
+/** A tenant as an operator sees it: settings with references in place of secrets, never a value. */
+export interface TenantDetails {
+  readonly id: TenantId;
+  readonly version: string;
+  readonly spec: TenantSpec;
+  readonly limits: PlanLimits;
+  /** Paths below the public URL at which its channels deliver and people chat. */
+  readonly endpoints: readonly { readonly channel: string; readonly path: string }[];
+  readonly secrets: readonly { readonly field: string; readonly versions: readonly SecretVersion[] }[];
+  /** The latest entries, oldest first. `auditIntact` is false when somebody has tampered with the log. */
+  readonly audit: readonly AuditEntry[];
+  readonly auditIntact: boolean;
+}
+
+export interface TurnDetails {
+  readonly turn: TurnRecord;
+  readonly replies: readonly ReplyRecord[];
+}
+
+export interface TurnPage {
+  readonly items: readonly TurnRecord[];
+  readonly nextCursor?: string;
+}
+
+export interface PlatformStatus {
+  readonly version: string;
+  readonly node: string;
+  readonly engine: string;
+  readonly startedAt: string;
+  readonly uptimeMs: number;
+  /** `undefined` when the engine is well. */
+  readonly engineProblem?: string;
+  /** Where channels reach this installation; absent when nobody said. */
+  readonly publicUrl?: string;
+  readonly subscriptions: readonly (SubscriptionStats & { readonly name: string })[];
+  readonly tenants: number;
+  /** Turns that wait for an operator, counted to 1,000. */
+  readonly quarantined: number;
+}
+
+/** One thing that was looked at. `remedy` says what to do; it is there unless all is well. */
+export interface Check {
+  readonly name: string;
+  readonly state: 'ok' | 'warn' | 'fail';
+  readonly detail: string;
+  readonly remedy?: string;
+}
+
+export interface ChatLink {
+  /** Below the public URL. Whoever has it can chat: it is a credential. */
+  readonly path: string;
+  /** ISO 8601; absent when it does not expire. */
+  readonly expiresAt?: string;
+}
+
+export interface WebhookRegistration {
+  /** Absent for the platform's shared bot. */
+  readonly tenantId?: TenantId;
+  readonly url: string;
+  /** Why it was refused; absent when it was registered. */
+  readonly problem?: string;
+}
+
+/**
+ * What operators do with an installation: {@link LocalControlPlane} does it in this process, and behind `/api/v1` for others. Ids of what does not exist reject with
+ * `not_found`, input that breaks a rule with `invalid`.
+ */
+export abstract class ControlPlane {
+  /** Writes nothing. */
+  abstract plan(request: ApplyRequest): Promise<Plan>;
+  /** Plans again and applies. With the {@link digestOf} a confirmed plan it rejects with `conflict` when another plan came out. */
+  abstract apply(request: ApplyRequest, confirmed?: string): Promise<Plan>;
+  abstract tenants(): Promise<TenantSummary[]>;
+  abstract tenant(id: TenantId): Promise<TenantDetails>;
+  abstract setSecret(name: SecretName, value: string): Promise<void>;
+  abstract chatLink(id: TenantId, options?: { lifetimeMs?: number }): Promise<ChatLink>;
+  /** Tells Telegram where each bot's updates go, with its secret. Rejects with `invalid` when no public URL is set. */
+  abstract registerWebhooks(): Promise<WebhookRegistration[]>;
+  abstract inbox(filter: InboxFilter): Promise<TurnPage>;
+  abstract turn(tenantId: TenantId, eventId: EventId): Promise<TurnDetails>;
+  abstract replay(tenantId: TenantId, eventId: EventId): Promise<TurnRecord>;
+  abstract discard(tenantId: TenantId, eventId: EventId): Promise<TurnRecord>;
+  /** Oldest first, at most 1,000 of each subscription. */
+  abstract deadLetters(): Promise<(DeadLetterSummary & { subscription: string })[]>;
+  /** Resolves with how many went back. */
+  abstract replayDeadLetters(): Promise<number>;
+  /** Every span of the trace that a trace, event or turn id names; empty when none is kept. */
+  abstract trace(id: string): Promise<StoredSpan[]>;
+  abstract status(): Promise<PlatformStatus>;
+  /** Looks at everything that must work. Without `network` nothing outside this installation is asked. */
+  abstract checks(options: { network: boolean }): Promise<Check[]>;
+}
+
+/** A dead letter without its body. */
+export type DeadLetterSummary = Pick<DeadLetter, 'messageId' | 'attributes' | 'attempts' | 'reason'> & { readonly deadAt: string };
+
+/** Names what a plan would do, to be handed to {@link ControlPlane.apply} once a person has agreed to it. */
+export function digestOf(plan: Plan): string {
+  const { changes, unchanged, shared, problems } = plan;
+  return createHash('sha256')
+    .update(JSON.stringify([changes.map(({ id, kind, fields }) => [id, kind, fields]), unchanged, shared, problems.length]))
+    .digest('hex');
+}

@@ -1,0 +1,193 @@
+import type { WebSessions } from '@rockpool/channels';
+import type { Cloud, SecretName, StoredSpan, TraceReader } from '@rockpool/cloud';
+import { Conflict, NotFound, subscriptions, type EventId, type TenantId } from '@rockpool/contracts';
+import type { Inbox, InboxFilter, TurnRecord, Wakes } from '@rockpool/conversations';
+import type { PlatformConfig } from '@rockpool/service';
+import { AuditLog, planLimits, TenantDirectory, TenantSecrets, type Credentials, type Plan, type Tenants } from '@rockpool/tenancy';
+import {
+  ControlPlane,
+  digestOf,
+  type ApplyRequest,
+  type ChatLink,
+  type Check,
+  type DeadLetterSummary,
+  type PlatformStatus,
+  type TenantDetails,
+  type TenantSummary,
+  type TurnDetails,
+  type TurnPage,
+  type WebhookRegistration,
+} from './control-plane.js';
+import { endpointsOf } from './endpoints.js';
+import { PlatformChecks } from './platform-checks.js';
+import { TelegramBots } from './telegram-bots.js';
+
+/** Audit entries shown with a tenant. */
+const auditShown = 20;
+const countLimit = 1000;
+
+/** What the control plane works with: the open engine and the parts the apps share. */
+export interface ControlPlaneParts {
+  readonly cloud: Cloud;
+  readonly tenants: Tenants;
+  readonly credentials: Credentials;
+  readonly inbox: Inbox;
+  readonly wakes: Wakes;
+  readonly sessions: WebSessions;
+  /** Absent where traces are kept elsewhere only. */
+  readonly traces?: TraceReader;
+  readonly config: PlatformConfig;
+  readonly version: string;
+  readonly startedAt: Date;
+  /** Who the audit log says it was: `console`, `cli`. */
+  readonly actor: string;
+}
+
+/** The control plane of this process. */
+export class LocalControlPlane extends ControlPlane {
+  readonly #directory: TenantDirectory;
+  readonly #secrets: TenantSecrets;
+  readonly #audit: AuditLog;
+  readonly #bots: TelegramBots;
+  readonly #checks: PlatformChecks;
+
+  constructor(private readonly parts: ControlPlaneParts) {
+    super();
+    const { cloud, config } = parts;
+    this.#directory = new TenantDirectory(cloud.documents, cloud.secrets);
+    this.#secrets = new TenantSecrets(cloud.documents, cloud.secrets);
+    this.#audit = new AuditLog(cloud.documents);
+    this.#bots = new TelegramBots(parts.tenants, parts.credentials, config);
+    this.#checks = new PlatformChecks(this, parts, this.#bots);
+  }
+
+  override plan({ file, secrets }: ApplyRequest): Promise<Plan> {
+    return this.#directory.plan(file, secrets);
+  }
+
+  override async apply(request: ApplyRequest, confirmed?: string): Promise<Plan> {
+    const plan = await this.plan(request);
+    if (confirmed !== undefined && digestOf(plan) !== confirmed) {
+      throw new Conflict('something changed since this plan was made: look at the new plan');
+    }
+    await this.#directory.apply(plan, this.parts.actor);
+    return plan;
+  }
+
+  override async tenants(): Promise<TenantSummary[]> {
+    return (await this.parts.tenants.list()).map(({ id, spec }) => ({
+      id,
+      ...(spec.displayName !== undefined && { displayName: spec.displayName }),
+      plan: spec.plan,
+      suspended: spec.suspended,
+      model: spec.agent.model,
+      channels: endpointsOf(id, spec).map(({ channel }) => channel),
+    }));
+  }
+
+  override async tenant(id: TenantId): Promise<TenantDetails> {
+    const tenant = await this.#tenant(id);
+    const { secrets } = this.parts.cloud;
+    const fields = await secrets.list(id);
+    const { entries, intact } = await this.#audit.read(id);
+    return {
+      id,
+      version: tenant.version,
+      spec: tenant.spec,
+      limits: planLimits(tenant.spec.plan),
+      endpoints: endpointsOf(id, tenant.spec),
+      secrets: await Promise.all(fields.map(async (field) => ({ field, versions: await secrets.versions({ tenant: id, field }) }))),
+      audit: entries.slice(-auditShown),
+      auditIntact: intact,
+    };
+  }
+
+  override async setSecret(name: SecretName, value: string): Promise<void> {
+    await this.#secrets.set(name, value, this.parts.actor);
+  }
+
+  override async chatLink(id: TenantId, options: { lifetimeMs?: number } = {}): Promise<ChatLink> {
+    const { spec } = await this.#tenant(id);
+    if (!spec.channels.web) throw new Conflict(`tenant ${id} has no web chat: give it channels: { web: {} }`);
+    if (spec.channels.web.access === 'public') return { path: `/chat/${id}` };
+    const link = await this.parts.sessions.mintLink(id, options);
+    await this.#audit.record(id, { actor: this.parts.actor, action: 'chat-link', subjects: [link.expiresAt.toISOString()] });
+    return { path: link.path, expiresAt: link.expiresAt.toISOString() };
+  }
+
+  override registerWebhooks(): Promise<WebhookRegistration[]> {
+    return this.#bots.registerWebhooks();
+  }
+
+  override inbox(filter: InboxFilter): Promise<TurnPage> {
+    return this.parts.inbox.list(filter);
+  }
+
+  override turn(tenantId: TenantId, eventId: EventId): Promise<TurnDetails> {
+    return this.parts.inbox.get(tenantId, eventId);
+  }
+
+  /** A crash before the wake is repaired by the dispatcher, which looks after turns that stay open. */
+  override async replay(tenantId: TenantId, eventId: EventId): Promise<TurnRecord> {
+    const turn = await this.parts.inbox.replay(tenantId, eventId);
+    await this.parts.wakes.wake(tenantId, turn.conversationId);
+    await this.#audit.record(tenantId, { actor: this.parts.actor, action: 'replay', subjects: [eventId] });
+    return turn;
+  }
+
+  override async discard(tenantId: TenantId, eventId: EventId): Promise<TurnRecord> {
+    const turn = await this.parts.inbox.discard(tenantId, eventId);
+    // What came after the discarded turn may have been waiting for it.
+    await this.parts.wakes.wake(tenantId, turn.conversationId);
+    await this.#audit.record(tenantId, { actor: this.parts.actor, action: 'discard', subjects: [eventId] });
+    return turn;
+  }
+
+  override async deadLetters(): Promise<(DeadLetterSummary & { subscription: string })[]> {
+    const pages = Object.values(subscriptions).map(async ({ name: subscription }) => {
+      const { items } = await this.parts.cloud.bus.deadLetters(subscription, { limit: countLimit });
+      return items.map(({ messageId, attributes, attempts, reason, deadAt }) => {
+        return { subscription, messageId, attributes, attempts, reason, deadAt: deadAt.toISOString() };
+      });
+    });
+    return (await Promise.all(pages)).flat();
+  }
+
+  override async replayDeadLetters(): Promise<number> {
+    const counts = Object.values(subscriptions).map(({ name }) => this.parts.cloud.bus.replayDeadLetters(name));
+    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+  }
+
+  override async trace(id: string): Promise<StoredSpan[]> {
+    if (!this.parts.traces) throw new NotFound('this engine keeps no traces: look where OTEL_EXPORTER_OTLP_ENDPOINT points');
+    return this.parts.traces.find(id);
+  }
+
+  override async status(): Promise<PlatformStatus> {
+    const { cloud, config, inbox, tenants, version, startedAt } = this.parts;
+    const stats = Object.values(subscriptions).map(async ({ name }) => ({ name, ...(await cloud.bus.stats(name)) }));
+    const engineProblem = await cloud.check();
+    return {
+      version,
+      node: process.version,
+      engine: config.ROCKPOOL_ENGINE,
+      startedAt: startedAt.toISOString(),
+      uptimeMs: Date.now() - startedAt.getTime(),
+      ...(engineProblem !== undefined && { engineProblem }),
+      ...(config.ROCKPOOL_PUBLIC_URL !== undefined && { publicUrl: config.ROCKPOOL_PUBLIC_URL }),
+      subscriptions: await Promise.all(stats),
+      tenants: (await tenants.list()).length,
+      quarantined: (await inbox.list({ state: 'quarantined', limit: countLimit })).items.length,
+    };
+  }
+
+  override checks(options: { network: boolean }): Promise<Check[]> {
+    return this.#checks.run(options);
+  }
+
+  async #tenant(id: TenantId) {
+    const tenant = await this.parts.tenants.get(id);
+    if (!tenant) throw new NotFound(`there is no tenant ${id}`);
+    return tenant;
+  }
+}
