@@ -10,3 +10,8 @@ export { ManualClock, acceleratedClock, systemClock, type Clock } from './wire/c
 export type { Fault, FaultKind, FaultRule, FaultSubject, Faults } from './wire/faults.js';
 export type { Violation } from './wire/flood-gate.js';
 export type { DeliveryObserver, SignedRequest } from './wire/post-webhook.js';
+export { SlackPerson, SlackSimulator, type SlackCall, type SlackSimulatorOptions } from './slack/simulator.js';
+export type { SlackApp, SlackAppOptions, SlackEventName } from './slack/app.js';
+export type { SlackChannel } from './slack/channel.js';
+export type { SaidInSlack, SlackScreen } from './slack/person.js';
+export type { VisibleSlackMessage } from './slack/types.js';

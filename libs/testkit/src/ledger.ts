@@ -37,7 +37,7 @@ export interface Verdict {
 
 interface Entry {
   readonly token: string;
-  readonly conversation: string;
+  conversation: string;
   firstSent?: number;
   accepted?: number;
   settled?: string;
@@ -65,6 +65,11 @@ export class Ledger implements DeliveryObserver {
     const token = `zq${this.random.hex(14)}`;
     this.entries.set(token, { token, conversation });
     return `${text} ${token}`;
+  }
+
+  /** Corrects where the answer is expected, when that is known only after sending: a thread under the message itself. */
+  expectIn(text: string, conversation: string): void {
+    for (const entry of this.known(text)) entry.conversation = conversation;
   }
 
   /** Notes an attempt to deliver; only the first of a message counts. Texts without a known token are passed over. */
