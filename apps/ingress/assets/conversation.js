@@ -163,7 +163,7 @@ function momentOf(at, list) {
   const time = new Date(at);
   const isToday = time.toDateString() === new Date().toDateString();
   const day = isToday ? 'Today' : time.toLocaleDateString(undefined, { weekday: 'short', day: 'numeric', month: 'short' });
-  const clock = time.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
+  const clock = time.toLocaleTimeString(undefined, { hour: 'numeric', minute: '2-digit' });
   return Object.assign(element('li', 'moment', `${day}, ${clock}`), { id });
 }
 
@@ -182,13 +182,16 @@ function rewrite(body, html) {
   body.append(...fresh.slice(kept));
 }
 
-/** Wide tables scroll, code can be copied. @param {DocumentFragment} content */
+/** Wide tables scroll, code says its language and can be copied. @param {DocumentFragment} content */
 function furnish(content) {
   for (const table of content.querySelectorAll('table')) wrap(table, 'scroll');
   for (const code of content.querySelectorAll('pre')) {
-    const holder = wrap(code, 'code');
+    const language = /language-(\S+)/.exec(code.firstElementChild?.className ?? '')?.[1] ?? '';
+    const title = element('div', 'code-title');
+    title.append(element('span', '', language));
     // The clipboard exists only over TLS and on localhost.
-    if ('clipboard' in navigator) holder.append(Object.assign(element('button', 'copy', 'Copy'), { type: 'button' }));
+    if ('clipboard' in navigator) title.append(Object.assign(element('button', 'copy', 'Copy'), { type: 'button' }));
+    wrap(code, 'code').prepend(title);
   }
 }
 
@@ -202,7 +205,7 @@ function wrap(inner, className) {
 
 /** @param {HTMLElement} copyButton */
 async function copyFrom(copyButton) {
-  await navigator.clipboard.writeText(copyButton.parentElement?.querySelector('pre')?.textContent ?? '');
+  await navigator.clipboard.writeText(copyButton.closest('.code')?.querySelector('pre')?.textContent ?? '');
   copyButton.textContent = 'Copied';
   setTimeout(() => (copyButton.textContent = 'Copy'), 1_500);
 }

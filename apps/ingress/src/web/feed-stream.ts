@@ -112,7 +112,7 @@ export class FeedStream {
     const sentLength = shown.reduce((length, item) => length + (item.html ?? item.text ?? '').length, 0);
     if (complete || shown.length > 0) this.#stream.send('feed', { complete, items: shown }, this.#known || undefined);
     const typing = items.find((item) => item.state === 'typing' && item.until !== undefined);
-    if (typing?.until) this.#stream.send('typing', { forMs: Math.max(0, Date.parse(typing.until) - Date.parse(typing.changedAt)) });
+    if (typing?.until) this.#stream.send('typing', { forMs: Math.max(0, Date.parse(typing.until) - Date.now()) });
     this.#flushTimer = setTimeout(() => {
       this.#flushTimer = undefined;
       this.#flush();

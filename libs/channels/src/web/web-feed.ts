@@ -106,10 +106,11 @@ export class WebFeed {
         html: content.html,
       };
       transaction.set(path, record, this.#kept());
+      if (content.state === 'final') transaction.delete(itemPath(tenantId, conversationId, typingKey));
     });
   }
 
-  /** Shows for six seconds that an answer is being worked on. */
+  /** Shows that an answer is being worked on: for six seconds, or until it is final. */
   async showTyping(tenantId: TenantId, conversationId: ConversationId): Promise<void> {
     const until = new Date(this.now() + typingMs);
     const record: FeedRecord = {
