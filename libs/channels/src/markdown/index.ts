@@ -1,1 +1,2 @@
 export { renderHtml } from './html.js';
+export { plainText } from './plain-text.js';

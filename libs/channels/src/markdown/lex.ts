@@ -1,4 +1,4 @@
-import { Marked, type Token } from 'marked';
+import { Marked, type Token, type Tokens } from 'marked';
 
 /**
  * Markdown to tokens, for text a model wrote: anything at all may be in it, and it may be long. Three guards stand around the lexer.
@@ -40,9 +40,17 @@ function isShallow(tokens: Token[]): boolean {
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     if (next.depth > depthLimit) return false;
     for (const token of next.tokens) {
-      if ('tokens' in token && token.tokens !== undefined) waiting.push({ tokens: token.tokens, depth: next.depth + 1 });
-      if (token.type === 'list') waiting.push({ tokens: (token as { items: Token[] }).items, depth: next.depth + 1 });
+      for (const tokens of childrenOf(token)) waiting.push({ tokens, depth: next.depth + 1 });
     }
   }
   return true;
+}
+
+function childrenOf(token: Token): Token[][] {
+  if (token.type === 'list') return [(token as Tokens.List).items];
+  if (token.type === 'table') {
+    const { header, rows } = token as Tokens.Table;
+    return [header, ...rows].flat().map((cell) => cell.tokens);
+  }
+  return 'tokens' in token && token.tokens !== undefined ? [token.tokens] : [];
 }

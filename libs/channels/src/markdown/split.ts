@@ -2,10 +2,10 @@ import { isVisible, textOfRuns, type Run } from './styled-text.js';
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
-/** How a dialect measures: `text` is the plain text of the runs, `payload` what is sent. */
+/** How much of a channel's dialect fits one message. */
 export interface Dialect {
   readonly limit: number;
-  /** Length of a piece as its provider counts it. Never shorter for more text. */
+  /** Length of a piece as its provider counts it. */
   measure(runs: readonly Run[]): number;
 }
 
@@ -19,7 +19,9 @@ export function splitRuns(runs: readonly Run[], dialect: Dialect): Run[][] {
   let from = whole.skipBlanks(0);
   while (from < whole.text.length) {
     const end = farthestEnd(whole, from, dialect);
-    const cut = end === whole.text.length ? end : bestCut(whole, from, end);
+    let cut = end === whole.text.length ? end : bestCut(whole, from, end);
+    // A dialect may spend more on a shorter piece, for it can format a word there that the longer one cut off.
+    while (cut - from > 2 && dialect.measure(whole.slice(from, cut)) > dialect.limit) cut = bestCut(whole, from, cut - 1);
     const piece = whole.slice(from, whole.dropBlanks(from, cut));
     if (isVisible(textOfRuns(piece))) pieces.push(piece);
     from = whole.skipBlanks(cut);

@@ -1,6 +1,6 @@
 import { escapeHtml } from '../markdown/entities.js';
 import type { Dialect } from '../markdown/split.js';
-import { textOfRuns, type Mark, type Run } from '../markdown/styled-text.js';
+import { textOfRuns, withAddresses, type Mark, type Run } from '../markdown/styled-text.js';
 
 /** Telegram counts what is left after its tags are parsed, in UTF-16 units. https://core.telegram.org/bots/api#sendmessage */
 export const telegramDialect: Dialect = { limit: 4096, measure: (runs) => runs.reduce((length, run) => length + run.text.length, 0) };
@@ -19,9 +19,10 @@ export function telegramHtml(runs: readonly Run[]): string {
   return html + closing(open);
 }
 
-/** What the same piece is without any formatting: for the case that Telegram cannot parse the other. */
+/** The same piece without formatting, for the case that Telegram cannot parse the other: with the addresses of its links where they fit. */
 export function telegramPlainText(runs: readonly Run[]): string {
-  return textOfRuns(runs);
+  const text = withAddresses(runs);
+  return text.length <= telegramDialect.limit ? text : textOfRuns(runs);
 }
 
 /** Code may be inside nothing but a quote, and contains nothing. A link says more than the font of its label, so it wins over inline code. */
