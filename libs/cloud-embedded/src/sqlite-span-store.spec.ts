@@ -33,8 +33,8 @@ const linkTo = (traceId: string) => [{ traceId, spanId: '0'.repeat(15) + '1' }];
 describe('the span store', () => {
   let folder: string;
   let store: SqliteSpanStore;
-  const open = async (options: Partial<SpanStoreOptions> = {}): Promise<void> => {
-    store = await SqliteSpanStore.open({ file: join(folder, 'traces.db'), ...options });
+  const open = (options: SpanStoreOptions = {}): void => {
+    store = SqliteSpanStore.open(join(folder, 'traces.db'), options);
   };
 
   beforeEach(() => {
@@ -46,7 +46,7 @@ describe('the span store', () => {
   });
 
   it('finds a whole trace by its id, by an event id and by a turn id', async () => {
-    await open();
+    open();
     const spans = [
       span(traceA, {
         attributes: { 'rockpool.event.id': 'telegram:1:2' },
@@ -62,7 +62,7 @@ describe('the span store', () => {
   });
 
   it('finds the traces linked to it, in both directions and no further', async () => {
-    await open();
+    open();
     const first = span(traceA, { attributes: { 'rockpool.event.id': 'one' } });
     const second = span(traceB, { attributes: { 'rockpool.event.id': 'two' }, links: linkTo(traceA) });
     const third = span(traceC, { attributes: { 'rockpool.event.id': 'three' }, links: linkTo(traceB) });
@@ -73,14 +73,14 @@ describe('the span store', () => {
   });
 
   it('finds spans that are just being recorded', async () => {
-    await open();
+    open();
     const recorded = store.record([span(traceA)]);
     expect(await store.find(traceA)).toHaveLength(1);
     await recorded;
   });
 
   it('keeps no more spans than it may, the newest', async () => {
-    await open({ maxSpans: 10 });
+    open({ maxSpans: 10 });
     for (let index = 0; index < 25; index++)
       await store.record([span(index.toString(16).padStart(32, '0'), { attributes: { 'rockpool.event.id': `event-${index}` } })]);
     const kept = await Promise.all(Array.from({ length: 25 }, async (_, index) => (await store.find(`event-${index}`)).length));
@@ -89,7 +89,7 @@ describe('the span store', () => {
 
   it('keeps no span longer than it may', async () => {
     let now = 1_000_000;
-    await open({ maxAgeMs: 3_600_000, now: () => now });
+    open({ maxAgeMs: 3_600_000, now: () => now });
     await store.record([span(traceA)]);
     now += 3_000_000;
     await store.record([span(traceB)]);
@@ -99,10 +99,10 @@ describe('the span store', () => {
   });
 
   it('has what it had after it was closed and opened again, and goes on counting', async () => {
-    await open({ maxSpans: 3 });
+    open({ maxSpans: 3 });
     await store.record([span(traceA), span(traceA)]);
     await store.close();
-    await open({ maxSpans: 3 });
+    open({ maxSpans: 3 });
     expect(await store.find(traceA)).toHaveLength(2);
     await store.record([span(traceB), span(traceB), span(traceB)]);
     expect(await store.find(traceA)).toHaveLength(0);
@@ -111,7 +111,7 @@ describe('the span store', () => {
 
   it('begins anew in place of a file that is no database', async () => {
     writeFileSync(join(folder, 'traces.db'), 'not a database, '.repeat(1_000));
-    await open();
+    open();
     await store.record([span(traceA)]);
     expect(await store.find(traceA)).toHaveLength(1);
   });

@@ -9,8 +9,6 @@ const traceIdPattern = /^[0-9a-f]{32}$/;
 const namingAttributes = ['rockpool.event.id', 'rockpool.turn.id'] as const;
 
 export interface SpanStoreOptions {
-  /** A SQLite file of its own. */
-  readonly file: string;
   /** The oldest spans beyond this many are removed. Spans recorded together go together. Default 200,000, about 100 MB. */
   readonly maxSpans?: number;
   /** Default 7 days. */
@@ -42,13 +40,13 @@ export class SqliteSpanStore extends TraceReader implements SpanExporter {
     this.#lastNumber = database.read(() => Number(database.prepare('SELECT MAX(number) AS last FROM batches').get()?.['last'] ?? 0));
   }
 
-  /** Opens the file, or begins a new one in place of what is no readable database. */
-  static async open(options: SpanStoreOptions): Promise<SqliteSpanStore> {
+  /** Opens this SQLite file of its own, or begins a new one in place of what is no readable database. */
+  static open(file: string, options: SpanStoreOptions = {}): SqliteSpanStore {
     try {
-      return new SqliteSpanStore(openTables(options.file), options);
+      return new SqliteSpanStore(openTables(file), options);
     } catch {
-      for (const suffix of ['', '-wal', '-shm']) rmSync(options.file + suffix, { force: true });
-      return new SqliteSpanStore(openTables(options.file), options);
+      for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
+      return new SqliteSpanStore(openTables(file), options);
     }
   }
 

@@ -11,3 +11,4 @@ export * from './readiness.js';
 export { Shutdown } from './shutdown.js';
 export * from './start-service.js';
 export { extractContext, failSpan, injectContext, startTracing, withSpan, type Tracing, type TracingOptions } from './tracing.js';
+export { renderWaterfall, type WaterfallOptions } from './waterfall.js';

@@ -1,0 +1,131 @@
+import { styleText } from 'node:util';
+import type { SpanValue, StoredSpan } from '@rockpool/cloud';
+
+export interface WaterfallOptions {
+  /** Columns of the terminal; at least 60 are used. */
+  readonly width: number;
+  readonly color: boolean;
+}
+
+const nameShare = 0.4;
+const maxNameWidth = 60;
+const barWidthLimit = 40;
+const durationWidth = 8;
+
+interface Row {
+  readonly span: StoredSpan;
+  readonly depth: number;
+}
+
+/**
+ * Draws traces for a terminal: one line a span, indented below its parent, with its duration, a bar where it lies in time, and what one wants to know of it (model,
+ * tokens, cost, outcome, status, error). Several linked traces follow one another on one time scale.
+ */
+export function renderWaterfall(spans: readonly StoredSpan[], options: WaterfallOptions): string {
+  if (spans.length === 0) return 'no spans\n';
+  const width = Math.max(60, options.width);
+  const from = Math.min(...spans.map((span) => span.startMs));
+  const until = Math.max(...spans.map((span) => span.startMs + span.durationMs));
+  const traces = [...Map.groupBy(spans, (span) => span.traceId)].map(([traceId, members]) => ({ traceId, rows: rowsOf(members) }));
+  const longestName = Math.max(...traces.flatMap(({ rows }) => rows.map((row) => labelOf(row).length)));
+  const nameWidth = Math.min(longestName, maxNameWidth, Math.floor(width * nameShare));
+  const barWidth = Math.min(barWidthLimit, Math.max(10, Math.floor((width - nameWidth - durationWidth) * 0.45)));
+  const paint = options.color ? colored : (_style: unknown, text: string) => text;
+
+  const lines: string[] = [];
+  for (const { traceId, rows } of traces) {
+    const start = new Date(rows[0]!.span.startMs).toISOString();
+    lines.push(paint('bold', `trace ${traceId}`) + paint('gray', `  ${start}  ${rows.length} ${rows.length === 1 ? 'span' : 'spans'}`));
+    for (const row of rows) {
+      const failed = row.span.status.code === 'error';
+      const name = fit(labelOf(row), nameWidth);
+      const bar = barOf(row.span, from, until, barWidth);
+      const notes = fitNotes(notesOf(row.span), width - nameWidth - durationWidth - barWidth - 3);
+      const line = `${failed ? paint('red', name) : name} ${paint('gray', durationOf(row.span.durationMs).padStart(durationWidth))} ${paint(failed ? 'red' : 'cyan', bar)}`;
+      lines.push(notes === '' ? line.trimEnd() : `${line} ${paint(failed ? 'red' : 'gray', notes)}`);
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** Depth first, children by start; a span whose parent is not there stands at the margin. */
+function rowsOf(spans: readonly StoredSpan[]): Row[] {
+  const known = new Set(spans.map((span) => span.spanId));
+  const byStart = [...spans].sort((one, other) => one.startMs - other.startMs);
+  const children = Map.groupBy(byStart, (span) =>
+    span.parentSpanId !== undefined && known.has(span.parentSpanId) ? span.parentSpanId : '',
+  );
+  const rows: Row[] = [];
+  const visited = new Set<string>();
+  const visit = (parent: string, depth: number): void => {
+    for (const span of children.get(parent) ?? []) {
+      if (visited.has(span.spanId)) continue;
+      visited.add(span.spanId);
+      rows.push({ span, depth });
+      visit(span.spanId, depth + 1);
+    }
+  };
+  visit('', 0);
+  return rows;
+}
+
+function labelOf({ span, depth }: Row): string {
+  return `${'  '.repeat(depth + 1)}${span.name}`;
+}
+
+function barOf(span: StoredSpan, from: number, until: number, width: number): string {
+  const scale = width / Math.max(until - from, Number.EPSILON);
+  const begin = Math.min(width - 1, Math.floor((span.startMs - from) * scale));
+  const length = Math.max(1, Math.min(width - begin, Math.round(span.durationMs * scale)));
+  return `${' '.repeat(begin)}${'━'.repeat(length)}`.padEnd(width);
+}
+
+function durationOf(milliseconds: number): string {
+  if (milliseconds < 10) return `${milliseconds.toFixed(1)} ms`;
+  if (milliseconds < 1_000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 60_000) return `${(milliseconds / 1_000).toFixed(2)} s`;
+  const seconds = Math.round(milliseconds / 1_000);
+  return `${Math.floor(seconds / 60)}m${String(seconds % 60).padStart(2, '0')}s`;
+}
+
+function notesOf(span: StoredSpan): string[] {
+  const { attributes, status, links } = span;
+  const first = (...names: string[]): SpanValue | undefined => names.map((name) => attributes[name]).find((value) => value !== undefined);
+  const notes: string[] = [];
+  if (status.code === 'error') notes.push(`✗ ${status.message ?? first('error.type') ?? 'failed'}`);
+  const model = first('gen_ai.response.model', 'gen_ai.request.model');
+  if (model !== undefined) notes.push(String(model));
+  const [input, output] = [first('gen_ai.usage.input_tokens'), first('gen_ai.usage.output_tokens')];
+  if (input !== undefined || output !== undefined) notes.push(`${input ?? '?'}→${output ?? '?'} tokens`);
+  const cost = first('rockpool.cost.usd');
+  if (typeof cost === 'number') notes.push(costOf(cost));
+  const tool = first('gen_ai.tool.name');
+  if (tool !== undefined && !span.name.includes(String(tool))) notes.push(String(tool));
+  const outcome = first('rockpool.turn.outcome', 'rockpool.outcome', 'http.response.status_code');
+  if (outcome !== undefined) notes.push(String(outcome));
+  const waited = first('rockpool.queue_wait_ms');
+  if (typeof waited === 'number' && waited >= 1) notes.push(`waited ${durationOf(waited)}`);
+  const attempt = first('rockpool.attempt', 'rockpool.turn.attempt');
+  if (typeof attempt === 'number' && attempt > 1) notes.push(`attempt ${attempt}`);
+  if (links.length > 0) notes.push(`linked to ${links.map((link) => link.traceId.slice(0, 8)).join(', ')}`);
+  return notes;
+}
+
+/** Four digits after the point for small amounts: an answer may cost a hundredth of a cent. */
+function costOf(usd: number): string {
+  return `$${usd < 0.1 ? usd.toFixed(4) : usd.toFixed(2)}`;
+}
+
+/** Whatever the stream: the caller has decided. */
+function colored(style: Parameters<typeof styleText>[0], text: string): string {
+  return styleText(style, text, { validateStream: false });
+}
+
+function fit(text: string, width: number): string {
+  return text.length <= width ? text.padEnd(width) : `${text.slice(0, width - 1)}…`;
+}
+
+function fitNotes(notes: readonly string[], width: number): string {
+  const text = notes.join(' · ');
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}
