@@ -1,1 +1,1 @@
-export {};
+export { AgentHostModule, type AgentHostOptions } from './agent-host.module.js';

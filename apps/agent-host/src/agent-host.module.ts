@@ -1,0 +1,84 @@
+import { Module, type DynamicModule, type OnApplicationBootstrap } from '@nestjs/common';
+import { agentTools, BuiltinRuntime, GuardedFetch, Memory } from '@rockpool/agent';
+import { Documents } from '@rockpool/cloud';
+import { AgentRuntime, ConversationLeases, ReplyChannels, Transcript, TurnRunner, type LeaseOptions } from '@rockpool/conversations';
+import { Models, type ModelsConfig } from '@rockpool/models';
+import { LOGGER, provide, Shutdown, type Logger } from '@rockpool/service';
+import { Credentials, Tenants } from '@rockpool/tenancy';
+import { DriveController } from './drive.controller.js';
+import { HostDrain } from './host-drain.js';
+import { TenantProfiles } from './tenant-profiles.js';
+
+/** Runs of one turn before it is quarantined. */
+const maxAttempts = 5;
+/** Turns that are nearly done may finish when the host is told to stop; the rest of its time is for giving back the others. */
+const shutdownGraceMs = 2_000;
+
+export interface AgentHostOptions {
+  readonly models: ModelsConfig;
+  readonly leases: LeaseOptions;
+  readonly turnTimeoutMs: number;
+}
+
+/** The pooled agent host. Needs, from outside: the cloud's ports, `Tenants`, `Credentials`, `ReplyChannels`, `Shutdown` and `LOGGER`. */
+@Module({})
+export class AgentHostModule implements OnApplicationBootstrap {
+  constructor(
+    private readonly runtime: BuiltinRuntime,
+    shutdown: Shutdown,
+    drain: HostDrain,
+  ) {
+    const drained = Promise.withResolvers<void>();
+    shutdown.signal.addEventListener('abort', () => drained.resolve(drain.drain(shutdownGraceMs)), { once: true });
+    shutdown.onShutdown('drain the agent host', () => drained.promise);
+  }
+
+  static register(options: AgentHostOptions): DynamicModule {
+    return {
+      module: AgentHostModule,
+      controllers: [DriveController],
+      providers: [
+        provide(TenantProfiles, Tenants, Credentials),
+        provide(Transcript, Documents),
+        provide(HostDrain),
+        {
+          provide: ConversationLeases,
+          useFactory: (documents: Documents) => new ConversationLeases(documents, options.leases),
+          inject: [Documents],
+        },
+        {
+          provide: BuiltinRuntime,
+          useFactory: (profiles: TenantProfiles, documents: Documents) =>
+            new BuiltinRuntime(
+              profiles,
+              new Models(options.models),
+              agentTools({ memory: new Memory(documents), web: new GuardedFetch() }),
+            ),
+          inject: [TenantProfiles, Documents],
+        },
+        { provide: AgentRuntime, useExisting: BuiltinRuntime },
+        {
+          provide: TurnRunner,
+          useFactory: (
+            documents: Documents,
+            leases: ConversationLeases,
+            transcript: Transcript,
+            channels: ReplyChannels,
+            runtime: AgentRuntime,
+            log: Logger,
+          ) =>
+            new TurnRunner(documents, leases, transcript, channels, runtime, {
+              turnTimeoutMs: options.turnTimeoutMs,
+              maxAttempts,
+              onWarning: (message, error, turn) => log.warn({ error, tenantId: turn.tenantId, eventId: turn.eventId }, message),
+            }),
+          inject: [Documents, ConversationLeases, Transcript, ReplyChannels, AgentRuntime, LOGGER],
+        },
+      ],
+    };
+  }
+
+  onApplicationBootstrap(): void {
+    void this.runtime.warm();
+  }
+}

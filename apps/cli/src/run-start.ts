@@ -1,0 +1,61 @@
+import { codeOf } from '@rockpool/contracts';
+import { loadConfig, type PlatformConfig } from '@rockpool/service';
+import { openPlatform, startPlatform, type Platform } from './compose.js';
+import { demoTenant, ensureDemoTenant } from './demo-tenant.js';
+import { announceInstance, retractInstance } from './instance-file.js';
+import { version } from './version.js';
+
+/** Starts the platform and returns once it is ready; the process then lives until it is told to stop. Exits with 69 when it cannot start. */
+export async function runStart({ json }: { json: boolean }): Promise<void> {
+  const config = loadConfig(process.env);
+  let platform: Platform | undefined;
+  try {
+    platform = await openPlatform(config, 'start');
+    const isNew = await ensureDemoTenant(platform.cloud);
+    const service = await startPlatform(platform);
+    await announceInstance(config.ROCKPOOL_DATA_DIR, service.url);
+    const tenants = (await platform.tenants.list()).map(({ id, spec }) => ({ id: id as string, web: spec.channels.web?.access }));
+    process.stdout.write(json ? `${JSON.stringify(addresses(service.url, config, tenants))}\n` : welcome(service.url, config, tenants, isNew));
+  } catch (error) {
+    await platform?.close();
+    process.stderr.write(`Rockpool could not start (${codeOf(error)}): ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(69);
+  }
+}
+
+interface ListedTenant {
+  readonly id: string;
+  readonly web?: 'public' | 'link';
+}
+
+function addresses(url: string, config: PlatformConfig, tenants: readonly ListedTenant[]) {
+  const webhooks = `${config.ROCKPOOL_PUBLIC_URL ?? url}/webhooks`;
+  return { version, url, webhooks, dataDir: config.ROCKPOOL_DATA_DIR, pid: process.pid, tenants: tenants.map((tenant) => tenant.id) };
+}
+
+function welcome(url: string, config: PlatformConfig, tenants: readonly ListedTenant[], isNew: boolean): string {
+  const open = tenants.find((tenant) => tenant.id === demoTenant && tenant.web === 'public') ?? tenants.find((tenant) => tenant.web === 'public');
+  const first = open ?? tenants[0];
+  const model = config.ANTHROPIC_API_KEY ?? config.OPENAI_API_KEY ?? config.GEMINI_API_KEY ?? config.OPENAI_BASE_URL;
+  const lines = [
+    '',
+    `  Rockpool ${version} is ready.`,
+    '',
+    ...(open ? [`  Chat in the browser    ${url}/chat/${open.id}`] : []),
+    ...(first ? [`  Chat in the terminal   npx rockpool chat ${first.id}`] : []),
+    `  Webhooks               ${config.ROCKPOOL_PUBLIC_URL ?? url}/webhooks/<telegram|slack|http>/<tenant>`,
+    `  Data                   ${config.ROCKPOOL_DATA_DIR}`,
+    `  Tenants                ${tenants.map((tenant) => tenant.id).join(', ') || 'none'}`,
+    '',
+    ...(isNew ? ['  The demo tenant can chat, tell the time, remember and recall, and read a web page you name.', ''] : []),
+    '  Next',
+    ...(model ? [] : ['    a real model         set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or OPENAI_BASE_URL and start again']),
+    ...(config.ROCKPOOL_PUBLIC_URL ? [] : ['    a public address     set ROCKPOOL_PUBLIC_URL to the https URL that leads here']),
+    '    your own tenants     npx rockpool apply tenants.example.yaml --dry-run',
+    '    is all well?         npx rockpool doctor',
+    '',
+    '  Ctrl-C stops it; nothing is lost.',
+    '',
+  ];
+  return `${lines.join('\n')}\n`;
+}
