@@ -120,7 +120,7 @@ export class BuiltinRuntime extends AgentRuntime {
         continue;
       }
       if (!answer.toolCalls.length || last) {
-        const ending = endingNote(answer.finishReason, speech.spoke, { taken: step, wantedMore: answer.toolCalls.length > 0 });
+        const ending = endingNote(answer.finishReason, speech.spoke, { taken: step, wantedMore: answer.finishReason === 'tool-calls' });
         if (ending) yield { type: 'text', delta: speech.say(ending) };
         return;
       }

@@ -59,9 +59,10 @@ export class ContextWindow {
     return this.share(4);
   }
 
-  /** The same window at half its size; `undefined` when nothing useful would fit any more. */
-  half(): ContextWindow | undefined {
-    return this.totalTokens >= 4_000 ? new ContextWindow(Math.floor(this.totalTokens / 2)) : undefined;
+  /** A window whose prompts are at most half of what was just too long; `undefined` when nothing useful would fit any more. */
+  below(tokens: number): ContextWindow | undefined {
+    const total = Math.floor((Math.min(tokens, this.promptTokens) / 2 / 28) * 32);
+    return total >= 2_000 ? new ContextWindow(total) : undefined;
   }
 
   /** True when the conversation is to be compacted before it goes on. */
@@ -118,17 +119,17 @@ export class ContextWindow {
    * Makes room for the steps of the turn under way: outputs of tools are emptied, oldest first, until base and steps fit. Calls keep their results, so
    * the exchange with the provider stays well-formed.
    */
-  fitSteps(steps: readonly ModelMessage[], baseTokens: number): ModelMessage[] {
+  fitSteps(steps: readonly ModelMessage[], baseTokens: number): { readonly steps: ModelMessage[]; readonly tokens: number } {
     const fitted = [...steps];
-    let over = baseTokens + fitted.reduce((sum, step) => sum + stepTokens(step), 0) - this.promptTokens;
-    for (let index = 0; index < fitted.length && over > 0; index++) {
+    let tokens = baseTokens + fitted.reduce((sum, step) => sum + stepTokens(step), 0);
+    for (let index = 0; index < fitted.length && tokens > this.promptTokens; index++) {
       const step = fitted[index]!;
       if (step.role !== 'tool') continue;
       const emptied = withoutOutputs(step);
-      over -= stepTokens(step) - stepTokens(emptied);
+      tokens -= stepTokens(step) - stepTokens(emptied);
       fitted[index] = emptied;
     }
-    return fitted;
+    return { steps: fitted, tokens };
   }
 
   private share(parts: number): number {

@@ -82,7 +82,7 @@ export class ModelCalls {
   }
 
   private async *attempt(call: ModelCall, signal: AbortSignal): AsyncGenerator<string, ModelAnswer> {
-    const { streamText } = await aiSdk();
+    const { streamText, ToolChoiceViolationError } = await aiSdk();
     const silence = new Silence(this.limits.firstTokenMs);
     const either = AbortSignal.any([signal, silence.signal]);
     const { model } = call;
@@ -126,6 +126,8 @@ export class ModelCalls {
             toolCalls.push({ id: part.toolCallId, name: part.toolName, input: part.input, invalid: part.invalid === true });
             break;
           case 'error':
+            // Some models call tools even when they are told that they cannot.
+            if (ToolChoiceViolationError.isInstance(part.error)) return { toolCalls: [], finishReason: 'tool-calls', messages: [] };
             throw part.error;
           case 'abort':
             throw either.reason ?? new ModelSilent('the call was aborted');

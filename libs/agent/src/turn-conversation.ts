@@ -13,6 +13,8 @@ export class TurnConversation {
   content: WindowContent;
   private readonly steps: ModelMessage[] = [];
   private covered = 0;
+  /** Estimated tokens of the last prompt. */
+  private promptTokens = 0;
 
   constructor(
     turn: AgentTurn,
@@ -28,12 +30,11 @@ export class TurnConversation {
     return this.window.isOver(this.content);
   }
 
-  /** Halves the window, because the provider counted more tokens than we did. False when it is as small as can be. */
+  /** Makes room because the provider found the last prompt too long: by half. False when it cannot get any smaller. */
   shrink(): boolean {
-    const half = this.window.half();
-    if (!half) return false;
-    this.window = half;
-    return true;
+    const smaller = this.window.below(this.promptTokens);
+    if (smaller) this.window = smaller;
+    return smaller !== undefined;
   }
 
   /** Puts a summary in the place of the oldest messages. Returns how many messages of the turn's history it covers in all. */
@@ -51,11 +52,13 @@ export class TurnConversation {
   prompt(options: { readonly lastStep: boolean; readonly maxOutputTokens: number }) {
     const system = options.lastStep ? `${this.content.system}\n\n${lastStepNote}` : this.content.system;
     const fitted = this.window.fit({ ...this.content, system });
+    const { steps, tokens } = this.window.fitSteps(this.steps, fitted.tokens);
+    this.promptTokens = tokens;
     const dropped = fitted.dropped ? `\n\n[${fitted.dropped} earlier messages are not shown.]` : '';
     const room = Math.max(this.window.answerTokens, this.model.contextWindow - this.window.promptTokens);
     return {
       system: fitted.system + dropped,
-      messages: [...fitted.messages, ...this.window.fitSteps(this.steps, fitted.tokens)],
+      messages: [...fitted.messages, ...steps],
       maxOutputTokens: Math.min(options.maxOutputTokens, room),
     };
   }

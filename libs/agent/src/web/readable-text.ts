@@ -6,11 +6,12 @@ const blocks = new Set(
     ' ',
   ),
 );
+// prettier-ignore
 const entities: Readonly<Record<string, string>> = {
   amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ', ndash: '–', mdash: '—', hellip: '…', copy: '©', reg: '®', euro: '€', laquo: '«',
   raquo: '»', lsquo: '‘', rsquo: '’', ldquo: '“', rdquo: '”', bull: '•', middot: '·', times: '×', deg: '°', auml: 'ä', ouml: 'ö', uuml: 'ü',
   Auml: 'Ä', Ouml: 'Ö', Uuml: 'Ü', szlig: 'ß', eacute: 'é', egrave: 'è', agrave: 'à', ccedil: 'ç', ntilde: 'ñ',
-}; // prettier-ignore
+};
 
 /**
  * The text of an HTML page as a person would read it: title first, a line a block, list items with a dash, without scripts, styles and menus. One pass
