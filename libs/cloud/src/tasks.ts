@@ -9,15 +9,24 @@ export interface QueueSpec {
   readonly maxBackoffMs: number;
 }
 
-/** An HTTP request to be made later. Body ≤ 100 KB. Any 2xx is success; 429 and 503 with `Retry-After` are retried no sooner than that. */
+/**
+ * An HTTP POST to be made later. Any 2xx is success; everything else, redirects included, is tried again with the queue's backoff, and 429 and 503 with
+ * `Retry-After` no sooner than that says. What breaks a rule below is refused with `invalid`.
+ */
 export interface TaskRequest {
   readonly queue: string;
-  /** Unique within the queue for at least an hour after the task ended: a second one is refused with `already_exists`. Default: a random one. */
+  /**
+   * 1 to 500 letters, digits, `-` and `_`; begin it with a hash when names are sequential. Unique within the queue for at least an hour after the task ended, however it
+   * ended: a second one is refused with `already_exists`. Default: a random one.
+   */
   readonly name?: string;
+  /** Absolute, http or https. */
   readonly url: string;
+  /** At most 100 KB (102,400 bytes). */
   readonly body: Uint8Array;
+  /** Sent as given, such as `content-type` and `traceparent`. Not `authorization`, nor what HTTP itself or `x-rockpool-task-…` is for. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The request carries `Authorization: Bearer <OIDC token>` for this audience. */
+  /** The request carries `Authorization: Bearer <OIDC token>` for this audience, and `x-rockpool-task-name`. */
   readonly audience: string;
   /** Never earlier than this; at most 30 days ahead. Default: now. */
   readonly scheduleAt?: Date;
@@ -34,9 +43,11 @@ export interface QueueStats {
   dropped: number;
 }
 
-/** HTTP requests that are made at their time, at least once, in no particular order. `create` resolves when the task is durable. */
+/**
+ * HTTP requests that are made at their time, at least once, in no particular order. A queue that does not exist is `not_found`.
+ */
 export abstract class Tasks {
-  /** Resolves with the task's name. */
+  /** Resolves with the task's name once the task is durable. After `close` it rejects with `unavailable`. */
   abstract create(task: TaskRequest): Promise<string>;
   /** True when it was still waiting and will not be delivered; false when it is unknown, running or done. */
   abstract cancel(queue: string, name: string): Promise<boolean>;

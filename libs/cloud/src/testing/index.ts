@@ -4,3 +4,7 @@ export { eventually } from './eventually.js';
 export { messageBusContract, messageOf, subscriptionFor, type OpenBus, type OpenedBus } from './message-bus.contract.js';
 export { gate, Recorder, textOf } from './recorder.js';
 export { blobsContract, type BlobsHarness } from './blobs.contract.js';
+export { contractIndexes, documentsContract, type OpenDocuments, type OpenedDocuments } from './documents.contract.js';
+export { tasksContract, type TasksHarness } from './tasks.contract.js';
+export { TaskReceiver, type ReceivedTask, type TaskAnswer } from './task-receiver.js';
+export { ManualClock } from './manual-clock.js';

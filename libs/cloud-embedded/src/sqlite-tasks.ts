@@ -1,0 +1,153 @@
+import { type Identity, type QueueSpec, type QueueStats, type TaskRequest, Tasks } from '@rockpool/cloud';
+import { InvalidInput, NotFound, RockpoolError } from '@rockpool/contracts';
+import { randomUUID } from 'node:crypto';
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import type { Database } from './database.js';
+import { type Clock, systemClock } from './sqlite-tasks/clock.js';
+import { HttpSender } from './sqlite-tasks/http-sender.js';
+import { TaskQueue, type TaskFailure } from './sqlite-tasks/task-queue.js';
+import { type NewTask, TaskStore } from './sqlite-tasks/task-store.js';
+
+const maxBodyBytes = 102_400;
+const maxAheadMs = 30 * 86_400_000;
+const minDeadlineMs = 15_000;
+const maxDeadlineMs = 30 * 60_000;
+const defaultDeadlineMs = 10 * 60_000;
+const defaultDrainMs = 5_000;
+const namePattern = /^[A-Za-z0-9_-]{1,500}$/;
+/** Headers that are ours, the connection's or the framing's. */
+const reservedHeaders =
+  /^(?:authorization|host|connection|content-length|expect|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|x-rockpool-task-.*)$/i;
+
+export interface SqliteTasksOptions {
+  queues: readonly QueueSpec[];
+  /** The service that the tokens speak for. Default `scheduler`. */
+  service?: string;
+  clock?: Clock;
+  /** Told of every failed attempt, after it was recorded. Must not throw. */
+  onFailure?: (failure: TaskFailure) => void;
+}
+
+/**
+ * Tasks as rows, delivered over HTTP by this process. Each request carries `x-rockpool-task-name`, `x-rockpool-task-queue` and `x-rockpool-task-attempt` (1 on the first).
+ *
+ * A task is recorded as under way before its request leaves and as ended after the answer: a crash in between delivers it again, at once after the start. Tasks of a queue that is
+ * no longer given stay in the table until it is given again.
+ */
+export class SqliteTasks extends Tasks {
+  readonly #store: TaskStore;
+  readonly #clock: Clock;
+  readonly #sender = new HttpSender();
+  readonly #queues: ReadonlyMap<string, TaskQueue>;
+  #closing: Promise<void> | undefined;
+
+  private constructor(store: TaskStore, identity: Identity, options: SqliteTasksOptions) {
+    super();
+    const { queues, service = 'scheduler', clock = systemClock, onFailure = () => undefined } = options;
+    this.#store = store;
+    this.#clock = clock;
+    const attempt = async (task: NewTask & { attempt: number }, signal: AbortSignal) => {
+      const token = await identity.mint({ audience: task.audience, service });
+      return this.#sender.post(task.url, requestHeaders(task, token), task.body, signal);
+    };
+    this.#queues = new Map(queues.map((spec) => [spec.name, new TaskQueue(spec, store, attempt, clock, onFailure)]));
+  }
+
+  /** Begins to deliver what is due. The database outlives it. */
+  static async open(database: Database, identity: Identity, options: SqliteTasksOptions): Promise<SqliteTasks> {
+    for (const spec of options.queues) refuseBadQueue(spec);
+    const store = new TaskStore(database);
+    await store.recover();
+    const tasks = new SqliteTasks(store, identity, options);
+    for (const queue of tasks.#queues.values()) queue.wake();
+    return tasks;
+  }
+
+  async create(request: TaskRequest): Promise<string> {
+    const queue = this.#queue(request.queue);
+    if (this.#closing !== undefined) throw new RockpoolError('unavailable', 'tasks are closed');
+    const task = checked(request, this.#clock.now());
+    await this.#store.create(task, this.#clock.now());
+    queue.wake();
+    return task.name;
+  }
+
+  async cancel(queue: string, name: string): Promise<boolean> {
+    return this.#store.cancel(this.#queue(queue).spec.name, name, this.#clock.now());
+  }
+
+  async stats(queue: string): Promise<QueueStats> {
+    const { pending, oldestDueAt, dropped } = this.#store.stats(this.#queue(queue).spec.name);
+    return { pending, oldestLateMs: Math.max(0, this.#clock.now() - (oldestDueAt ?? Infinity)), dropped };
+  }
+
+  async close(drainMs = defaultDrainMs): Promise<void> {
+    this.#closing ??= Promise.all([...this.#queues.values()].map((queue) => queue.close(drainMs))).then(() => this.#sender.close());
+    await this.#closing;
+  }
+
+  #queue(name: string): TaskQueue {
+    const queue = this.#queues.get(name);
+    if (queue === undefined) throw new NotFound(`there is no task queue ${name}`);
+    return queue;
+  }
+}
+
+function requestHeaders(task: NewTask & { attempt: number }, token: string): Record<string, string> {
+  return {
+    'content-type': 'application/octet-stream',
+    ...task.headers,
+    authorization: `Bearer ${token}`,
+    'x-rockpool-task-name': task.name,
+    'x-rockpool-task-queue': task.queue,
+    'x-rockpool-task-attempt': String(task.attempt),
+  };
+}
+
+/** The task as it is stored, or `invalid` with the rule that it breaks. */
+function checked(request: TaskRequest, now: number): NewTask {
+  const { queue, name = randomUUID(), url, audience, body, deadlineMs = defaultDeadlineMs } = request;
+  const dueAt = Math.max(request.scheduleAt?.getTime() ?? now, now);
+  if (!namePattern.test(name)) throw new InvalidInput('a task name has 1 to 500 letters, digits, - and _');
+  if (!URL.canParse(url) || !/^https?:\/\//i.test(url) || new URL(url).username !== '')
+    throw new InvalidInput('a task needs an absolute http or https URL without credentials');
+  if (audience === '') throw new InvalidInput('a task needs the audience of its token');
+  if (body.byteLength > maxBodyBytes)
+    throw new InvalidInput(`a task body has at most ${maxBodyBytes} bytes, this one has ${body.byteLength}`);
+  if (!(dueAt <= now + maxAheadMs)) throw new InvalidInput('a task can be scheduled at most 30 days ahead');
+  if (!(deadlineMs >= minDeadlineMs && deadlineMs <= maxDeadlineMs)) throw new InvalidInput('the deadline of a task is 15 s to 30 min');
+  const headers: Record<string, string> = {};
+  for (const [header, value] of Object.entries(request.headers ?? {})) {
+    if (reservedHeaders.test(header)) throw new InvalidInput(`a task cannot set the header ${header}`);
+    try {
+      validateHeaderName(header);
+      validateHeaderValue(header, value);
+    } catch (cause) {
+      throw new InvalidInput(`the header ${JSON.stringify(header)} of the task is not one that HTTP allows`, { cause });
+    }
+    headers[header.toLowerCase()] = value;
+  }
+  // A copy: the caller may reuse its buffer before the commit.
+  return { queue, name, url, audience, headers, dueAt, deadlineMs: Math.round(deadlineMs), body: new Uint8Array(body) };
+}
+
+function refuseBadQueue({
+  name,
+  maxDispatchesPerSecond,
+  maxConcurrentDispatches,
+  maxAttempts,
+  maxRetryDurationMs,
+  minBackoffMs,
+  maxBackoffMs,
+}: QueueSpec): void {
+  const sound =
+    namePattern.test(name) &&
+    maxDispatchesPerSecond > 0 &&
+    Number.isInteger(maxConcurrentDispatches) &&
+    maxConcurrentDispatches > 0 &&
+    maxAttempts >= 1 &&
+    maxRetryDurationMs >= 0 &&
+    minBackoffMs >= 0 &&
+    maxBackoffMs >= minBackoffMs;
+  if (!sound) throw new InvalidInput(`the task queue ${name} has limits that make no sense`);
+}
