@@ -1,67 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Body, Controller, Get, Module, Param, Post, Query, Req, UseGuards, type DynamicModule, type Type } from '@nestjs/common';
+import { Body, Controller, Get, Module, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
 import { trace } from '@opentelemetry/api';
-import type { Cloud, SpanExporter, StoredSpan } from '@rockpool/cloud';
-import { Database, LocalIdentity, SqliteMessageBus } from '@rockpool/cloud-embedded';
-import { NotFound, RetryLater, subscriptions } from '@rockpool/contracts';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { NotFound, RetryLater } from '@rockpool/contracts';
+import { describe, expect, it } from '@jest/globals';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { OidcGuard, parseConfig, Readiness, startService, type PlatformConfig, type RunningService } from './index.js';
-
-const undo: (() => Promise<unknown> | void)[] = [];
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
-
-function configuration(environment: Record<string, string> = {}): PlatformConfig {
-  const result = parseConfig({ PORT: '0', ...environment });
-  if (!('config' in result)) throw new Error(JSON.stringify(result.problems));
-  return result.config;
-}
-
-/** Ports this service does not touch are absent. */
-async function openCloud(check: () => Promise<string | undefined> = async () => undefined): Promise<Cloud> {
-  const folder = mkdtempSync(join(tmpdir(), 'rockpool-service-'));
-  undo.push(() => rmSync(folder, { recursive: true }));
-  const database = Database.open(join(folder, 'bus.db'));
-  const bus = await SqliteMessageBus.open(database, Object.values(subscriptions));
-  const identity = await LocalIdentity.open({ keysFile: join(folder, 'keys.json') });
-  const close = async (): Promise<void> => {
-    await bus.close();
-    await database.close();
-  };
-  return { bus, identity, check, close } as unknown as Cloud;
-}
-
-class Spans implements SpanExporter {
-  readonly all: StoredSpan[] = [];
-  async record(spans: readonly StoredSpan[]): Promise<void> {
-    this.all.push(...spans);
-  }
-  async close(): Promise<void> {}
-}
-
-async function start(
-  module: Type | DynamicModule,
-  options: { cloud?: Cloud; config?: PlatformConfig; spans?: Spans } = {},
-): Promise<RunningService> {
-  const cloud = options.cloud ?? (await openCloud());
-  const spanExporters = options.spans ? [options.spans] : [];
-  const service = await startService({
-    name: 'probe',
-    module,
-    config: options.config ?? configuration(),
-    cloud,
-    spanExporters,
-    silent: true,
-  });
-  undo.push(() => service.close());
-  return service;
-}
+import { OidcGuard, Readiness, startService } from './index.js';
+import { configuration, openCloud, Spans, start } from './probe.fixture.js';
 
 @Controller()
 class ProbeController {
@@ -112,7 +57,8 @@ class ProbeController {
 @Module({ controllers: [ProbeController] })
 class ProbeModule {}
 
-const post = (url: string, body: BodyInit, headers: Record<string, string> = {}) => fetch(url, { method: 'POST', body, headers });
+const post = (url: string, body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
+  fetch(url, { method: 'POST', body, headers });
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
 describe('the body of a request', () => {

@@ -147,6 +147,8 @@ function listenProblem(code: string | undefined, host: string, port: number): st
   return `cannot listen on ${host}:${port} (${code ?? 'unknown reason'}). Set PORT or ROCKPOOL_HOST`;
 }
 
+const idleSweepMs = 20;
+
 interface Stoppable {
   readonly app: NestFastifyApplication;
   readonly bus: MessageBusServer;
@@ -161,6 +163,7 @@ interface Stoppable {
 async function stop({ app, bus, cloud, readiness, shutdown, tracing, log, timeoutMs }: Stoppable): Promise<boolean> {
   const server: Server = app.getHttpServer();
   const drained = Promise.withResolvers<void>();
+  let sweep: NodeJS.Timeout | undefined;
   const clean = await runShutdown(
     [
       {
@@ -168,14 +171,22 @@ async function stop({ app, bus, cloud, readiness, shutdown, tracing, log, timeou
         until: 0.05,
         run() {
           readiness.close();
-          // Idle keep-alive connections end at once, busy ones when they are done.
           server.close(() => drained.resolve());
+          // Node closes the connections that are idle now; those that become idle would be kept alive.
+          sweep = setInterval(() => server.closeIdleConnections(), idleSweepMs);
           shutdown.begin();
         },
       },
       { name: 'drain events', until: 0.5, run: (remainingMs) => bus.close(remainingMs) },
       { name: 'drain requests', until: 0.7, run: () => drained.promise },
-      { name: 'close connections', until: 0.7, run: () => server.closeAllConnections() },
+      {
+        name: 'close connections',
+        until: 0.7,
+        run() {
+          clearInterval(sweep);
+          server.closeAllConnections();
+        },
+      },
       ...shutdown.actions.map(({ name, run }) => ({ name, until: 0.8, run })),
       { name: 'close app', until: 0.8, run: () => app.close() },
       { name: 'close cloud', until: 0.95, run: (remainingMs) => cloud.close(remainingMs) },

@@ -32,9 +32,8 @@ export class StoredSpans {
     );
   }
 
-  async shutdown(): Promise<void> {
-    await this.#target.close();
-  }
+  /** Nothing: the SDK leaves this out when the last flush fails, so `startTracing` closes the exporter itself. */
+  async shutdown(): Promise<void> {}
 }
 
 function storedSpan(span: ReadableSpan): StoredSpan {

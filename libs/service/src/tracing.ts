@@ -66,6 +66,7 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
     async shutdown() {
       for (const processor of mine) processors.delete(processor);
       await settle(mine.map((processor) => processor.shutdown()));
+      await settle((options.exporters ?? []).map((exporter) => exporter.close()));
     },
   };
 

@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DynamicModule, Type } from '@nestjs/common';
+import type { Cloud, SpanExporter, StoredSpan } from '@rockpool/cloud';
+import { Database, LocalIdentity, SqliteMessageBus } from '@rockpool/cloud-embedded';
+import { subscriptions } from '@rockpool/contracts';
+import { afterEach } from '@jest/globals';
+import { parseConfig, startService, type PlatformConfig, type RunningService } from './index.js';
+
+const undo: (() => Promise<unknown> | void)[] = [];
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step();
+});
+
+export function configuration(environment: Record<string, string> = {}): PlatformConfig {
+  const result = parseConfig({ PORT: '0', ...environment });
+  if (!('config' in result)) throw new Error(JSON.stringify(result.problems));
+  return result.config;
+}
+
+/** Ports this service does not touch are absent. */
+export async function openCloud(check: () => Promise<string | undefined> = async () => undefined): Promise<Cloud> {
+  const folder = mkdtempSync(join(tmpdir(), 'rockpool-service-'));
+  undo.push(() => rmSync(folder, { recursive: true }));
+  const database = Database.open(join(folder, 'bus.db'));
+  const bus = await SqliteMessageBus.open(database, Object.values(subscriptions));
+  const identity = await LocalIdentity.open({ keysFile: join(folder, 'keys.json') });
+  const close = async (): Promise<void> => {
+    await bus.close();
+    await database.close();
+  };
+  return { bus, identity, check, close } as unknown as Cloud;
+}
+
+/** Keeps what it is given. */
+export class Spans implements SpanExporter {
+  readonly all: StoredSpan[] = [];
+  async record(spans: readonly StoredSpan[]): Promise<void> {
+    this.all.push(...spans);
+  }
+  async close(): Promise<void> {}
+}
+
+/** A service on a free port, closed after the test. */
+export async function start(
+  module: Type | DynamicModule,
+  options: { cloud?: Cloud; config?: PlatformConfig; spans?: Spans } = {},
+): Promise<RunningService> {
+  const cloud = options.cloud ?? (await openCloud());
+  const spanExporters = options.spans ? [options.spans] : [];
+  const service = await startService({
+    name: 'probe',
+    module,
+    config: options.config ?? configuration(),
+    cloud,
+    spanExporters,
+    silent: true,
+  });
+  undo.push(() => service.close());
+  return service;
+}
