@@ -12,7 +12,7 @@ const plenty = 4_096;
 const pageSize = 512;
 
 /** Deliveries begun in one turn of the event loop, so that a backlog of quick messages leaves room for sockets and commits. */
-const deliveriesPerTurn = 128;
+const deliveriesPerTurn = 512;
 
 /** Bodies kept in memory from their publish to their first delivery. */
 const freshBytesLimit = 16 * 2 ** 20;
