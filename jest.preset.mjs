@@ -24,7 +24,7 @@ export function jestProject(displayName, overrides = {}) {
         },
       ],
     },
-    testEnvironmentOptions: { exportConditions: ['@rockpool/source', 'node', 'node-addons'] },
+    testEnvironmentOptions: { customExportConditions: ['@rockpool/source', 'node', 'node-addons'] },
     setupFiles: [fileURLToPath(new URL('./jest.setup.mjs', import.meta.url))],
     ...overrides,
   };

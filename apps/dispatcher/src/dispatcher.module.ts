@@ -1,7 +1,7 @@
 import { Module, type DynamicModule, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Documents, Identity } from '@rockpool/cloud';
 import { Commands, Inbox, Receiver, ReplyChannels, Wakes } from '@rockpool/conversations';
-import { EventPublisher, provide } from '@rockpool/service';
+import { EventPublisher, LOGGER, provide, type Logger } from '@rockpool/service';
 import { Routes, Tenants } from '@rockpool/tenancy';
 import { BusWakes } from './bus-wakes.js';
 import { ConversationDriver } from './conversation-driver.js';
@@ -13,10 +13,9 @@ export interface DispatcherOptions {
   /** Base URL of the pooled agent host; asked for at each push, since an embedded one is known only once it listens. */
   readonly hostUrl: () => string;
   readonly sweepEveryMs: number;
-  readonly onSweepError: (error: unknown) => void;
 }
 
-/** The dispatcher. Needs, from outside: the cloud's ports, `Tenants`, `Routes`, `Inbox`, `ReplyChannels` and `EventPublisher`. */
+/** The dispatcher. Needs, from outside: the cloud's ports, `Tenants`, `Routes`, `Inbox`, `ReplyChannels`, `EventPublisher` and `LOGGER`. */
 @Module({})
 export class DispatcherModule implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
@@ -25,7 +24,6 @@ export class DispatcherModule implements OnApplicationBootstrap, OnApplicationSh
   ) {}
 
   static register(options: DispatcherOptions): DynamicModule {
-    const { sweepEveryMs: everyMs, onSweepError: onError } = options;
     return {
       module: DispatcherModule,
       controllers: [DispatcherController],
@@ -41,8 +39,12 @@ export class DispatcherModule implements OnApplicationBootstrap, OnApplicationSh
         provide(ConversationDriver, HostClient),
         {
           provide: StrandedSweep,
-          useFactory: (inbox: Inbox, wakes: Wakes) => new StrandedSweep(inbox, wakes, { everyMs, onError }),
-          inject: [Inbox, Wakes],
+          useFactory: (inbox: Inbox, wakes: Wakes, log: Logger) =>
+            new StrandedSweep(inbox, wakes, {
+              everyMs: options.sweepEveryMs,
+              onError: (error) => log.warn({ error }, 'the sweep for stranded conversations failed'),
+            }),
+          inject: [Inbox, Wakes, LOGGER],
         },
       ],
     };

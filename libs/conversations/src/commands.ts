@@ -1,4 +1,4 @@
-import type { InboundMessage } from '@rockpool/contracts';
+import { isTerminal, type InboundMessage } from '@rockpool/contracts';
 import type { Documents, Transaction } from '@rockpool/cloud';
 import type { Tenant } from '@rockpool/tenancy';
 import type { CommandEffect, Inbox } from './inbox.js';

@@ -9,7 +9,6 @@ export type FencedWrite = (write: (transaction: Transaction) => void) => Promise
 
 /** Waits that are shorter than this are taken in place; a longer one gives the conversation back. */
 const longestWaitMs = 15_000;
-const sendTries = 5;
 
 /**
  * The answer to one turn: rows of the reply ledger, each written before what it says is done.
@@ -24,25 +23,19 @@ export class Reply {
     private readonly turn: TurnRecord,
     private readonly channel: ReplyChannel,
     private readonly write: FencedWrite,
-    private readonly now: () => number,
     private readonly rows: Map<number, ReplyRecord>,
+    private readonly sendTries: number,
   ) {}
 
-  /** Reads what an earlier run left, if there can be any. */
-  static async open(
-    documents: Documents,
-    turn: TurnRecord,
-    channel: ReplyChannel,
-    write: FencedWrite,
-    now: () => number = Date.now,
-  ): Promise<Reply> {
+  /** Reads what an earlier run left, if there can be any. A send that fails for the `sendTries`th time rejects; those before are repeated in place. */
+  static async open(documents: Documents, turn: TurnRecord, channel: ReplyChannel, write: FencedWrite, sendTries = 5): Promise<Reply> {
     const rows = new Map<number, ReplyRecord>();
     const first = turn.attempts <= 1 && turn.replays === 0 && turn.state === 'running';
     if (!first) {
       const page = await documents.query<ReplyRecord>({ from: { collection: paths.replies(turn.tenantId, turn.eventId) }, limit: 1000 });
       for (const { data } of page.items) rows.set(data.n, data);
     }
-    return new Reply(turn, channel, write, now, rows);
+    return new Reply(turn, channel, write, rows, sendTries);
   }
 
   /** True when an answer is on record already. */
@@ -135,7 +128,7 @@ export class Reply {
         return await attempt();
       } catch (error) {
         const waitMs = error instanceof Error && 'afterMs' in error ? Number(error.afterMs) : 100 * 4 ** (tries - 1);
-        if (isTerminal(error) || tries >= sendTries || waitMs > longestWaitMs || codeOf(error) === 'stale_lease') throw error;
+        if (isTerminal(error) || tries >= this.sendTries || waitMs > longestWaitMs || codeOf(error) === 'stale_lease') throw error;
         await pause(waitMs, signal);
       }
     }
@@ -143,7 +136,7 @@ export class Reply {
 
   private row(n: number, change: Partial<ReplyRecord>): ReplyRecord {
     const key = `${this.turn.eventId}#${this.turn.replays}.${n}`;
-    const row: ReplyRecord = { n, state: 'placing', unknownPlacements: 0, ...this.rows.get(n), key, ...change, updatedAt: this.now() };
+    const row: ReplyRecord = { n, state: 'placing', unknownPlacements: 0, ...this.rows.get(n), key, ...change, updatedAt: Date.now() };
     this.rows.set(n, row);
     return row;
   }

@@ -1,0 +1,2 @@
+export {};
+//# sourceMappingURL=receiver.spec.d.ts.map

@@ -1,0 +1,2 @@
+export {};
+//# sourceMappingURL=turn-runner.spec.d.ts.map
