@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { DeadLetter, SecretName, SecretVersion, StoredSpan, SubscriptionStats } from '@rockpool/cloud';
+import type { DeadLetter, SecretName, StoredSpan, SubscriptionStats } from '@rockpool/cloud';
 import type { EventId, TenantId } from '@rockpool/contracts';
 import type { InboxFilter, ReplyRecord, TurnRecord } from '@rockpool/conversations';
 import type { AuditEntry, Plan, PlanLimits, TenantsFile, TenantSpec } from '@rockpool/tenancy';
@@ -27,7 +27,8 @@ export interface TenantDetails {
   readonly limits: PlanLimits;
   /** Paths below the public URL at which its channels deliver and people chat. */
   readonly endpoints: readonly { readonly channel: string; readonly path: string }[];
-  readonly secrets: readonly { readonly field: string; readonly versions: readonly SecretVersion[] }[];
+  /** `version` is the newest enabled one, 0 when all are disabled. Stored when: ISO 8601. */
+  readonly secrets: readonly { readonly field: string; readonly version: number; readonly storedAt?: string }[];
   /** The latest entries, oldest first. `auditIntact` is false when somebody has tampered with the log. */
   readonly audit: readonly AuditEntry[];
   readonly auditIntact: boolean;
@@ -95,8 +96,8 @@ export abstract class ControlPlane {
   abstract tenant(id: TenantId): Promise<TenantDetails>;
   abstract setSecret(name: SecretName, value: string): Promise<void>;
   abstract chatLink(id: TenantId, options?: { lifetimeMs?: number }): Promise<ChatLink>;
-  /** Tells Telegram where each bot's updates go, with its secret. Rejects with `invalid` when no public URL is set. */
-  abstract registerWebhooks(): Promise<WebhookRegistration[]>;
+  /** Tells Telegram where each bot's updates go, with its secret. Below this URL, else the configured one; rejects with `invalid` when there is neither. */
+  abstract registerWebhooks(publicUrl?: string): Promise<WebhookRegistration[]>;
   abstract inbox(filter: InboxFilter): Promise<TurnPage>;
   abstract turn(tenantId: TenantId, eventId: EventId): Promise<TurnDetails>;
   abstract replay(tenantId: TenantId, eventId: EventId): Promise<TurnRecord>;

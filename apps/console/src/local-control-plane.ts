@@ -1,6 +1,6 @@
 import type { WebSessions } from '@rockpool/channels';
 import type { Cloud, SecretName, StoredSpan, TraceReader } from '@rockpool/cloud';
-import { Conflict, NotFound, subscriptions, type EventId, type TenantId } from '@rockpool/contracts';
+import { Conflict, InvalidInput, NotFound, subscriptions, type EventId, type TenantId } from '@rockpool/contracts';
 import type { Inbox, InboxFilter, TurnRecord, Wakes } from '@rockpool/conversations';
 import type { PlatformConfig } from '@rockpool/service';
 import { AuditLog, planLimits, TenantDirectory, TenantSecrets, type Credentials, type Plan, type Tenants } from '@rockpool/tenancy';
@@ -87,8 +87,7 @@ export class LocalControlPlane extends ControlPlane {
 
   override async tenant(id: TenantId): Promise<TenantDetails> {
     const tenant = await this.#tenant(id);
-    const { secrets } = this.parts.cloud;
-    const fields = await secrets.list(id);
+    const fields = await this.parts.cloud.secrets.list(id);
     const { entries, intact } = await this.#audit.read(id);
     return {
       id,
@@ -96,7 +95,7 @@ export class LocalControlPlane extends ControlPlane {
       spec: tenant.spec,
       limits: planLimits(tenant.spec.plan),
       endpoints: endpointsOf(id, tenant.spec),
-      secrets: await Promise.all(fields.map(async (field) => ({ field, versions: await secrets.versions({ tenant: id, field }) }))),
+      secrets: await Promise.all(fields.map((field) => this.#secret(id, field))),
       audit: entries.slice(-auditShown),
       auditIntact: intact,
     };
@@ -115,8 +114,9 @@ export class LocalControlPlane extends ControlPlane {
     return { path: link.path, expiresAt: link.expiresAt.toISOString() };
   }
 
-  override registerWebhooks(): Promise<WebhookRegistration[]> {
-    return this.#bots.registerWebhooks();
+  override registerWebhooks(publicUrl = this.parts.config.ROCKPOOL_PUBLIC_URL): Promise<WebhookRegistration[]> {
+    if (publicUrl === undefined) throw new InvalidInput('set ROCKPOOL_PUBLIC_URL: Telegram has to be told where to deliver');
+    return this.#bots.registerWebhooks(publicUrl);
   }
 
   override inbox(filter: InboxFilter): Promise<TurnPage> {
@@ -183,6 +183,12 @@ export class LocalControlPlane extends ControlPlane {
 
   override checks(options: { network: boolean }): Promise<Check[]> {
     return this.#checks.run(options);
+  }
+
+  async #secret(tenant: TenantId, field: string): Promise<TenantDetails['secrets'][number]> {
+    const versions = await this.parts.cloud.secrets.versions({ tenant, field });
+    const enabled = versions.filter(({ state }) => state === 'enabled').sort((a, b) => b.version - a.version)[0];
+    return enabled ? { field, version: enabled.version, storedAt: enabled.createdAt.toISOString() } : { field, version: 0 };
   }
 
   async #tenant(id: TenantId) {

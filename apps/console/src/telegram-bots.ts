@@ -1,4 +1,4 @@
-import { InvalidInput, type TenantId } from '@rockpool/contracts';
+import type { TenantId } from '@rockpool/contracts';
 import type { PlatformConfig } from '@rockpool/service';
 import type { Credentials, Tenants } from '@rockpool/tenancy';
 import { z } from 'zod';
@@ -42,10 +42,9 @@ export class TelegramBots {
   ) {}
 
   /** Tells Telegram, for every bot, where its updates go and with which secret. One that fails does not keep the others from it. */
-  async registerWebhooks(): Promise<WebhookRegistration[]> {
-    if (!this.config.ROCKPOOL_PUBLIC_URL) throw new InvalidInput('set ROCKPOOL_PUBLIC_URL: Telegram has to be told where to deliver');
+  async registerWebhooks(publicUrl: string): Promise<WebhookRegistration[]> {
     return this.#each(async (bot) => {
-      const url = this.#urlOf(bot) as string;
+      const url = urlOf(bot, publicUrl);
       const set = await this.#call(bot.token, 'setWebhook', { url, secret_token: bot.webhookSecret });
       return { ...(bot.tenantId && { tenantId: bot.tenantId }), url, ...('problem' in set && { problem: set.problem.text }) };
     });
@@ -60,7 +59,8 @@ export class TelegramBots {
       if ('problem' in info) return { ...whose, problem: info.problem };
       const { username } = botUser.parse(me.result);
       const { url, pending_update_count, last_error_message } = webhookInfo.parse(info.result);
-      const expectedUrl = this.#urlOf(bot);
+      const base = this.config.ROCKPOOL_PUBLIC_URL;
+      const expectedUrl = base === undefined ? undefined : urlOf(bot, base);
       return {
         ...whose,
         ...(username !== undefined && { username }),
@@ -90,11 +90,6 @@ export class TelegramBots {
     return results;
   }
 
-  #urlOf(bot: Bot): string | undefined {
-    const base = this.config.ROCKPOOL_PUBLIC_URL;
-    return base && `${base}/webhooks/telegram${bot.tenantId ? `/${bot.tenantId}` : ''}`;
-  }
-
   /** The token is part of the URL, so nothing of a failure but our own words is passed on. */
   async #call(
     token: string,
@@ -116,4 +111,8 @@ export class TelegramBots {
       return { problem: { text: `${new URL(this.config.ROCKPOOL_TELEGRAM_API_URL).host} ${reason}`, reachable: false } };
     }
   }
+}
+
+function urlOf(bot: Bot, publicUrl: string): string {
+  return `${publicUrl}/webhooks/telegram${bot.tenantId ? `/${bot.tenantId}` : ''}`;
 }

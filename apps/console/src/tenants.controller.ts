@@ -13,6 +13,7 @@ const applyBody = z.strictObject({
   confirmed: z.string().optional(),
 });
 const secretBody = z.strictObject({ value: z.string().min(1).max(65_536) });
+const webhooksBody = z.strictObject({ publicUrl: z.url({ protocol: /^https?$/ }).optional() }).optional();
 const chatLinkBody = z
   .strictObject({
     lifetimeMs: z
@@ -38,8 +39,8 @@ export class TenantsController {
 
   @Post('webhooks')
   @HttpCode(200)
-  async registerWebhooks(): Promise<{ items: WebhookRegistration[] }> {
-    return { items: await this.controlPlane.registerWebhooks() };
+  async registerWebhooks(@Body({ schema: webhooksBody }) body: z.output<typeof webhooksBody>): Promise<{ items: WebhookRegistration[] }> {
+    return { items: await this.controlPlane.registerWebhooks(body?.publicUrl) };
   }
 
   @Get('tenants')

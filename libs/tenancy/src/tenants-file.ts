@@ -19,7 +19,10 @@ export interface SettingsProblem {
   readonly message: string;
 }
 
-export type ParsedTenantsFile = { readonly file: TenantsFile } | { readonly problems: readonly FileProblem[] };
+/** `at` tells where a path stands, for what is found out about the settings later. */
+export type ParsedTenantsFile =
+  | { readonly file: TenantsFile; readonly at: (path: readonly string[]) => { line: number; column: number } }
+  | { readonly problems: readonly FileProblem[] };
 
 /** Words that mean something else where a tenant's id is expected. */
 const reserved: ReadonlySet<string> = new Set([platform, 'shared']);
@@ -40,7 +43,7 @@ export function parseTenantsFile(text: string): ParsedTenantsFile {
   const settings: unknown = document.toJS({ maxAliasCount: -1 });
   const result = tenantsFile.safeParse(settings);
   const problems = result.success ? checkSettings(result.data) : result.error.issues.flatMap((issue) => problemsOf(issue, settings));
-  if (result.success && problems.length === 0) return { file: result.data };
+  if (result.success && problems.length === 0) return { file: result.data, at: (path) => at(offsetOf(document, path)) };
   const placed = problems.map(({ path, message }) => ({ ...at(offsetOf(document, path)), path: path.join('.'), message }));
   return { problems: placed.sort((a, b) => a.line - b.line || a.column - b.column) };
 }

@@ -1,0 +1,19 @@
+import type { Plan, TenantChange } from '@rockpool/tenancy';
+import { color } from './output.js';
+
+const marks = { added: ['green', '+'], changed: ['yellow', '~'], removed: ['red', '-'] } as const;
+
+/** A plan for people: `+` added, `~` changed with what changes, `-` removed, and the sum. */
+export function planText({ changes, unchanged, shared }: Plan): string {
+  const lines = changes.map(changeLine);
+  if (shared.length > 0) lines.unshift(color('yellow', `~ shared bots: ${shared.join(', ')}`));
+  const count = (kind: TenantChange['kind']) => changes.filter((change) => change.kind === kind).length;
+  const sum = `${count('added')} to add, ${count('changed')} to change, ${count('removed')} to remove, ${unchanged} unchanged.`;
+  return [...lines, ...(lines.length > 0 ? [''] : []), sum].join('\n');
+}
+
+function changeLine({ id, kind, fields }: TenantChange): string {
+  const [name, mark] = marks[kind];
+  const detail = kind === 'removed' ? ' (its data and secrets stay)' : fields.length > 0 ? `: ${fields.join(', ')}` : '';
+  return color(name, `${mark} ${id}${detail}`);
+}

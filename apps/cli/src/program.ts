@@ -1,0 +1,32 @@
+import { Command } from 'commander';
+import { registerApply } from './apply.js';
+import { registerDeadLetters } from './dead-letters.js';
+import { registerDoctor } from './doctor.js';
+import { registerInbox } from './inbox.js';
+import { registerSecrets } from './secrets.js';
+import { registerStart } from './start.js';
+import { registerTenants } from './tenants.js';
+import { registerTrace } from './trace.js';
+import { version } from './version.js';
+
+/** The command line. What a command needs is loaded when it runs, so that `--help` answers at once. */
+export function createProgram(): Command {
+  const program = new Command('rockpool')
+    .description('Hosts many isolated AI assistants behind one durable, event-driven front door.')
+    .version(version)
+    .showSuggestionAfterError()
+    .showHelpAfterError('(--help shows how)')
+    .exitOverride();
+  const registrations = [
+    registerStart,
+    registerApply,
+    registerTenants,
+    registerSecrets,
+    registerInbox,
+    registerTrace,
+    registerDeadLetters,
+    registerDoctor,
+  ];
+  for (const register of registrations) register(program);
+  return program;
+}

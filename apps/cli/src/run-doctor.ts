@@ -1,0 +1,76 @@
+import { stat } from 'node:fs/promises';
+import type { Check } from '@rockpool/console';
+import { parseConfig, redactedSummary, type PlatformConfig } from '@rockpool/service';
+import type { DoctorOptions } from './doctor.js';
+import { environment } from './environment.js';
+import { endOf, exitCodes } from './exit-codes.js';
+import { connect, runningInstance } from './instance.js';
+import { clockCheck, dataFolderChecks, keyFileCheck, nodeCheck, portCheck } from './machine-checks.js';
+import { color, print, printJson } from './output.js';
+
+/** Looks at the machine first, then asks the installation about itself. */
+export async function runDoctor(options: DoctorOptions): Promise<void> {
+  const checks: Check[] = [nodeCheck()];
+  const { config, configChecks } = configurationOf(options);
+  checks.push(...configChecks);
+  if (config) {
+    if (options.url === undefined) checks.push(...(await machineChecks(config)));
+    if (options.network) checks.push(await clockCheck(config.ROCKPOOL_TELEGRAM_API_URL));
+    checks.push(...(await installationChecks(options)));
+  }
+  if (options.json) printJson(checks);
+  else for (const check of checks) printCheck(check);
+  if (checks.some(({ state }) => state === 'fail')) process.exitCode = exitCodes.problem;
+}
+
+function configurationOf(options: DoctorOptions): { config?: PlatformConfig; configChecks: Check[] } {
+  const name = 'configuration';
+  const given = options.dataDir === undefined ? {} : { ROCKPOOL_DATA_DIR: options.dataDir };
+  const result = parseConfig({ ...environment, ...given });
+  const warnings = result.warnings.map((detail): Check => ({ name, state: 'warn', detail, remedy: 'see docs/configuration.md' }));
+  if ('config' in result)
+    return { config: result.config, configChecks: [{ name, state: 'ok', detail: redactedSummary(result.config) }, ...warnings] };
+  const problems = result.problems.map(({ variable, problem, remedy }): Check => ({
+    name,
+    state: 'fail',
+    detail: `${variable} ${problem}`,
+    remedy,
+  }));
+  return { configChecks: [...problems, ...warnings] };
+}
+
+async function machineChecks(config: PlatformConfig): Promise<Check[]> {
+  const dataExists = await stat(config.ROCKPOOL_DATA_DIR).then(
+    () => true,
+    () => false,
+  );
+  return [
+    ...(await dataFolderChecks(config)),
+    await keyFileCheck(config, dataExists),
+    await portCheck(config, await runningInstance(config.ROCKPOOL_DATA_DIR)),
+  ];
+}
+
+/** What the installation says of itself: the running instance, else the data folder, opened for the moment. */
+async function installationChecks(options: DoctorOptions): Promise<Check[]> {
+  const name = 'installation';
+  try {
+    const connection = await connect(options);
+    try {
+      return await connection.controlPlane.checks({ network: options.network });
+    } finally {
+      await connection.close();
+    }
+  } catch (error) {
+    const { message } = endOf(error);
+    return [{ name, state: 'fail', detail: message ?? String(error), remedy: 'npm start, or name the right one with --data-dir or --url' }];
+  }
+}
+
+const marks = { ok: ['green', '✓'], warn: ['yellow', '!'], fail: ['red', '✗'] } as const;
+
+function printCheck({ name, state, detail, remedy }: Check): void {
+  const [paint, mark] = marks[state];
+  print(`${color(paint, mark)} ${name}: ${detail}`);
+  if (remedy !== undefined) print(color('dim', `  → ${remedy}`));
+}

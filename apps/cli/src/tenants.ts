@@ -1,0 +1,80 @@
+import type { Command } from 'commander';
+import { onInstance, withInstance, type InstanceOptions } from './instance.js';
+import { color, print, printJson, table } from './output.js';
+import { parseTenantId, wholeNumber } from './arguments.js';
+
+/** `rockpool tenants`: who is hosted here. */
+export function registerTenants(program: Command): void {
+  const tenants = program.command('tenants').description('who is hosted here, and how each is set up');
+  onInstance(tenants.command('list', { isDefault: true }).description('all tenants'), [
+    'rockpool tenants',
+    'rockpool tenants list --json',
+  ]).action(async (options: InstanceOptions) => {
+    const items = await withInstance(options, ({ controlPlane }) => controlPlane.tenants());
+    if (options.json) return printJson(items);
+    const rows = items.map((tenant) => [
+      tenant.id,
+      tenant.displayName ?? '',
+      tenant.suspended ? `${tenant.plan}, suspended` : tenant.plan,
+      tenant.model,
+      tenant.channels.join(' '),
+    ]);
+    print(
+      rows.length > 0
+        ? table(['TENANT', 'NAME', 'PLAN', 'MODEL', 'CHANNELS'], rows)
+        : 'There is no tenant: rockpool apply tenants.example.yaml',
+    );
+  });
+  onInstance(tenants.command('show <tenant>').description('one tenant: settings, addresses, secrets (never their values), audit log'), [
+    'rockpool tenants show alice',
+  ]).action(async (id: string, options: InstanceOptions) => {
+    await withInstance(options, async ({ controlPlane, url }) => {
+      const tenant = await controlPlane.tenant(parseTenantId(id));
+      if (options.json) return printJson(tenant);
+      const { publicUrl } = await controlPlane.status();
+      const { settingsText } = await import('@rockpool/tenancy');
+      print(color('bold', tenant.id));
+      print(settingsText(tenant.spec));
+      const base = publicUrl ?? url ?? '';
+      if (tenant.endpoints.length > 0)
+        print(
+          table(
+            ['CHANNEL', 'ADDRESS'],
+            tenant.endpoints.map(({ channel, path }) => [channel, `${base}${path}`]),
+          ),
+        );
+      print();
+      const secrets = tenant.secrets.map(({ field, version, storedAt }) => [
+        field,
+        version === 0 ? 'disabled' : `version ${version}`,
+        storedAt ?? '',
+      ]);
+      if (secrets.length > 0) print(`${table(['SECRET', 'STATE', 'STORED'], secrets)}\n`);
+      const audit = tenant.audit.map(({ at, actor, action, subjects }) => [at, actor, action, subjects.join(', ')]);
+      print(table(['WHEN', 'WHO', 'DID', 'WHAT'], audit));
+      if (!tenant.auditIntact) {
+        print(color('red', 'The audit log does not add up: an entry was changed, taken out or put in from outside.'));
+        process.exitCode = 1;
+      }
+    });
+  });
+  onInstance(tenants.command('link <tenant>').description('a link that lets whoever has it use the tenant’s web chat'), [
+    'rockpool tenants link alice',
+    'rockpool tenants link alice --days 1',
+  ])
+    .option('--days <n>', 'how long it can be opened', parseDays, 7)
+    .action(async (id: string, options: InstanceOptions & { days: number }) => {
+      await withInstance(options, async ({ controlPlane, url, config }) => {
+        const link = await controlPlane.chatLink(parseTenantId(id), { lifetimeMs: options.days * 86_400_000 });
+        const { publicUrl } = await controlPlane.status();
+        const address = `${publicUrl ?? url ?? `http://127.0.0.1:${config.PORT}`}${link.path}`;
+        if (options.json) return printJson({ ...link, url: address });
+        print(address);
+        print(color('dim', link.expiresAt ? `Can be opened until ${link.expiresAt}.` : 'The chat is public: this link needs no secret.'));
+      });
+    });
+}
+
+function parseDays(text: string): number {
+  return wholeNumber(text, 1, 365);
+}
