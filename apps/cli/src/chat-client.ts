@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as after } from 'node:timers/promises';
 import { RockpoolError, Unauthenticated, type ErrorCode } from '@rockpool/contracts';
 import { z } from 'zod';
@@ -42,15 +41,15 @@ export class ChatClient {
   ) {}
 
   /**
-   * Resolves with the message's id once it was accepted. What the server cannot take at the moment is sent again under the same id, so it counts once; after
-   * eight tries it rejects with `unavailable`.
+   * Resolves once the message was accepted; `id` is a UUID. What the server cannot take at the moment is sent again under the same id, so it counts once;
+   * after eight tries it rejects with `unavailable`.
    */
-  async send(text: string, signal?: AbortSignal): Promise<string> {
-    const body = JSON.stringify({ id: randomUUID(), text });
+  async send(id: string, text: string, signal?: AbortSignal): Promise<void> {
+    const body = JSON.stringify({ id, text });
     for (let attempt = 1; ; attempt += 1) {
       const response = await this.#request('messages', { method: 'POST', body, signal }).catch((error: unknown) => error);
       if (response instanceof Response) {
-        if (response.ok) return ((await response.json()) as { id: string }).id;
+        if (response.ok) return;
         if (response.status < 500 && response.status !== 429) throw await problemOfResponse(response);
       }
       if (signal?.aborted) throw signal.reason;
@@ -100,7 +99,9 @@ export class ChatClient {
 
 /** Nobody answers: what to do is said in one sentence. */
 export function unreachable(url: string, cause: unknown): RockpoolError {
-  return new RockpoolError('unavailable', `nothing answers at ${url}; start Rockpool with npm start, or say where it runs with --url`, { cause });
+  return new RockpoolError('unavailable', `${url} does not answer. Start it (npm start), or say where it runs: --url`, {
+    cause,
+  });
 }
 
 /** The error a failed response stands for, in the server's own words. */
@@ -124,7 +125,9 @@ async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<Ser
     const blocks = (rest + decoder.decode(bytes, { stream: true })).split('\n\n');
     rest = blocks.pop() ?? '';
     for (const block of blocks) {
-      const fields = Object.fromEntries(block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
+      const fields = Object.fromEntries(
+        block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
+      );
       if (fields['event'] !== undefined && fields['data'] !== undefined) {
         yield { event: fields['event'], data: fields['data'], id: fields['id'] };
       }

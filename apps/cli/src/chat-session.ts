@@ -1,9 +1,11 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readAdminToken } from '@rockpool/console';
-import { RockpoolError, Unauthenticated, codeOf } from '@rockpool/contracts';
+import { Unauthenticated, codeOf, type TenantId } from '@rockpool/contracts';
 import { z } from 'zod';
 import { problemOfResponse, unreachable } from './chat-client.js';
+import { environment } from './environment.js';
+import { HttpControlPlane } from './http-control-plane.js';
 
 const stored = z.object({ url: z.string(), token: z.string(), expiresAt: z.string() });
 type StoredSession = z.output<typeof stored>;
@@ -18,7 +20,7 @@ export class ChatSession {
   constructor(
     private readonly dataDir: string,
     private readonly url: string,
-    private readonly tenant: string,
+    private readonly tenant: TenantId,
   ) {
     this.#file = join(dataDir, 'chat', `${tenant}.json`);
   }
@@ -33,49 +35,36 @@ export class ChatSession {
   /** Begins a new conversation: the token of a new visitor, which takes the place of the former one. */
   async renew(): Promise<string> {
     const link = await this.#link();
-    const response = await this.#post(`/chat/${this.tenant}/session`, link === undefined ? {} : { link });
-    if (!response.ok) throw await this.#refusal(response);
+    const response = await fetch(`${this.url}/chat/${this.tenant}/session`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ link }),
+    }).catch((cause: unknown) => {
+      throw unreachable(this.url, cause);
+    });
+    if (response.status === 401) {
+      throw new Unauthenticated(
+        `${this.tenant} has no public chat at ${this.url}, and there is no admin token to make a link with. Name the data folder: --data-dir`,
+      );
+    }
+    if (!response.ok) throw await problemOfResponse(response);
     const session = z.object({ token: z.string(), expiresAt: z.string() }).parse(await response.json());
     await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
     await writeFile(this.#file, JSON.stringify({ url: this.url, ...session } satisfies StoredSession), { mode: 0o600 });
     return session.token;
   }
 
-  /** Forgets the session; the conversation stays on the server. */
-  async forget(): Promise<void> {
-    await rm(this.#file, { force: true });
-  }
-
   /** `undefined` where none is needed, or none can be made from here. */
   async #link(): Promise<string | undefined> {
-    const admin = await readAdminToken(this.dataDir);
-    if (admin === undefined) return undefined;
-    const response = await this.#post(`/api/v1/tenants/${this.tenant}/chat-links`, {}, admin);
-    if (!response.ok) {
-      const problem = await problemOfResponse(response);
-      // The token of this data folder is not the one of the instance at --url: a public chat needs none.
-      if (problem.code === 'unauthenticated' || problem.code === 'forbidden') return undefined;
-      if (problem.code === 'not_found') throw new RockpoolError('not_found', `there is no tenant ${this.tenant}; rockpool tenants lists them`);
-      throw problem;
-    }
-    const { path } = z.object({ path: z.string() }).parse(await response.json());
-    return new URL(path, this.url).searchParams.get('link') ?? undefined;
-  }
-
-  async #refusal(response: Response): Promise<RockpoolError> {
-    const problem = await problemOfResponse(response);
-    if (codeOf(problem) !== 'unauthenticated') return problem;
-    return new Unauthenticated(
-      `${this.tenant} has no public chat at ${this.url}; run this where its data folder is, or set ROCKPOOL_DATA_DIR to that folder`,
-    );
-  }
-
-  async #post(path: string, body: object, token?: string): Promise<Response> {
-    const headers = { 'content-type': 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) };
+    const admin = environment['ROCKPOOL_ADMIN_TOKEN'] ?? (await readAdminToken(this.dataDir));
+    if (!admin) return undefined;
     try {
-      return await fetch(`${this.url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
-    } catch (cause) {
-      throw unreachable(this.url, cause);
+      const { path } = await new HttpControlPlane(this.url, admin).chatLink(this.tenant);
+      return new URL(path, this.url).searchParams.get('link') ?? undefined;
+    } catch (error) {
+      // This installation's token is not the one of the instance at --url: for a public chat none is needed.
+      if (codeOf(error) === 'unauthenticated') return undefined;
+      throw error;
     }
   }
 
@@ -83,7 +72,8 @@ export class ChatSession {
     try {
       return stored.parse(JSON.parse(await readFile(this.#file, 'utf8')));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError || error instanceof z.ZodError)
+        return undefined;
       throw error;
     }
   }
