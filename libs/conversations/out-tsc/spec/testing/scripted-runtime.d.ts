@@ -2,10 +2,10 @@ import { AgentRuntime, type AgentEvent, type AgentTurn } from '../agent-runtime.
 export type Script = (turn: AgentTurn, signal: AbortSignal) => AsyncIterable<AgentEvent>;
 /** Answers as its script says, and remembers every turn it was given. */
 export declare class ScriptedRuntime extends AgentRuntime {
-    script: Script;
-    readonly turns: AgentTurn[];
-    constructor(script?: Script);
-    run(turn: AgentTurn, signal: AbortSignal): AsyncIterable<AgentEvent>;
+  script: Script;
+  readonly turns: AgentTurn[];
+  constructor(script?: Script);
+  run(turn: AgentTurn, signal: AbortSignal): AsyncIterable<AgentEvent>;
 }
 /** Says the message back. */
 export declare function echo(turn: AgentTurn): AsyncIterable<AgentEvent>;
