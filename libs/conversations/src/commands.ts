@@ -39,9 +39,15 @@ export class Commands {
         const turn = await this.inbox.command(tenant.id, message, name, effect, currentTraceparent());
         const channel = await this.channels.for(tenant.id, message.target);
         const write = (put: (transaction: Transaction) => void) => this.documents.transaction(async (transaction) => put(transaction));
-        const reply = await Reply.open(this.documents, turn, channel, write, this.now);
+        // One try: the delivery that brought the command is repeated when it fails, and holds back only this conversation.
+        const reply = await Reply.open(this.documents, turn, channel, write, 1);
         if (!reply.recorded && turn.command) await write(reply.record(turn.command.answer));
-        await write(await reply.deliver());
+        try {
+          await write(await reply.deliver());
+        } catch (error) {
+          if (!isTerminal(error)) throw error;
+          await write(reply.fail(`undeliverable: ${(error as Error).message}`));
+        }
       },
     );
   }

@@ -1,2 +1,0 @@
-export {};
-//# sourceMappingURL=receiver.spec.d.ts.map

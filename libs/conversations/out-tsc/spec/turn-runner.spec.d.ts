@@ -1,2 +1,0 @@
-export {};
-//# sourceMappingURL=turn-runner.spec.d.ts.map
