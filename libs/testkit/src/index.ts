@@ -15,3 +15,14 @@ export type { SlackApp, SlackAppOptions, SlackEventName } from './slack/app.js';
 export type { SlackChannel } from './slack/channel.js';
 export type { SaidInSlack, SlackScreen } from './slack/person.js';
 export type { VisibleSlackMessage } from './slack/types.js';
+export { ModelSimulator, type ModelSimulatorOptions } from './model/simulator.js';
+export type { ModelMessage, ModelRequest, ToolCall } from './model/request.js';
+export type { ModelMatch, ModelRule, ModelStep } from './model/script.js';
+export {
+  ReplyReceiver,
+  StandardWebhooksSender,
+  type ReceivedReply,
+  type SentWebhook,
+  type StandardWebhooksSenderOptions,
+} from './standard-webhooks.js';
+export { RunningProcess, freePort, startProcess, type Exit, type ProcessOptions } from './launch.js';
