@@ -20,7 +20,7 @@ export interface EndpointCredentials {
   readonly account: string;
   /** Telegram secret token, Slack signing secret, Standard Webhooks secret. */
   readonly signingSecrets: readonly string[];
-  /** Telegram: the bot's username without `@`. Without it a mention in a group cannot be told from another's; replies and `text_mention` still can. */
+  /** Telegram: the bot's username without `@`. Without it the mention of any bot in a group counts as one of this bot. */
   readonly botUsername?: string;
   /** Slack: the bot's user id, for deliveries that name no authorization. Ordinary deliveries name it themselves. */
   readonly botUserId?: string;

@@ -1,7 +1,10 @@
 import type { Attachment, InboundMessage } from '@rockpool/contracts';
 import type { TelegramEntity, TelegramFile, TelegramMessage } from './telegram-types.js';
 
-/** The bot an update was sent to. `username` is absent when nobody told it: then only ids can show that the bot is meant. */
+/**
+ * The bot an update was sent to. When nobody told its `username`, every name that ends in `bot`, as all bots' names do, is taken for it: to answer for another
+ * bot once in a while is better than to be deaf in every group.
+ */
 export interface TelegramBot {
   readonly id: string;
   readonly username?: string;
@@ -73,7 +76,8 @@ export function addressOf(message: TelegramMessage, bot: TelegramBot): { address
 
 function namesBot(entity: TelegramEntity, text: string, bot: TelegramBot): boolean {
   const said = text.slice(entity.offset, entity.offset + entity.length);
-  const named = (username: string) => bot.username !== undefined && username.toLowerCase() === bot.username.toLowerCase();
+  const named = (username: string) =>
+    bot.username === undefined ? /bot$/i.test(username) : username.toLowerCase() === bot.username.toLowerCase();
   if (entity.type === 'text_mention') return String(entity.user?.id) === bot.id;
   if (entity.type === 'mention') return named(said.slice(1));
   if (entity.type !== 'bot_command') return false;

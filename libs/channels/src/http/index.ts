@@ -1,0 +1,1 @@
+export { HttpWebhookChannel } from './http-webhook-channel.js';

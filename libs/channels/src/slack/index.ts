@@ -1,0 +1,1 @@
+export { SlackWebhookChannel } from './slack-webhook-channel.js';

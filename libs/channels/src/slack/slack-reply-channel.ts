@@ -1,0 +1,77 @@
+import { isTerminal, type ReplyTarget } from '@rockpool/contracts';
+import { ReplyChannel, type Receipt, type ReplyChunk } from '@rockpool/conversations';
+import { z } from 'zod';
+import { splitRuns } from '../markdown/split.js';
+import { styledText, textOfRuns } from '../markdown/styled-text.js';
+import type { Pacer, Rate } from '../pacing.js';
+import type { SlackApi } from './slack-api.js';
+import { slackDialect, slackMrkdwn } from './slack-mrkdwn.js';
+
+/**
+ * Posting: one message a second in a channel, short bursts allowed. Updating: tier 3, 50 a minute in a workspace. Each rate stays a little below, for the way to
+ * Slack is not always equally long. https://docs.slack.dev/apis/web-api/rate-limits
+ */
+const postingRate: Rate = { burst: 3, perSecond: 0.9 };
+const updatingRate: Rate = { burst: 30, perSecond: 0.8 };
+
+const statusRate: Rate = { burst: 10, perSecond: 5 };
+/** Only apps with the assistant feature may show a status. One that may not is not asked to again for so long. */
+const statusBreakMs = 600_000;
+
+const posted = z.object({ ts: z.string() });
+const placeholder = '…';
+/** Neither a preview of a page nor an image is fetched for what a model wrote: the address could carry out what it was told. */
+const noPreviews = { unfurl_links: false, unfurl_media: false };
+
+/** Answers in Slack: a placeholder at once, which the answer then replaces; in channels in the thread of the message. */
+export class SlackReplyChannel extends ReplyChannel {
+  readonly guarantee = 'edit';
+  readonly updateIntervalMs = 1_500;
+
+  constructor(
+    private readonly api: SlackApi,
+    private readonly pacer: Pacer,
+  ) {
+    super();
+  }
+
+  render(markdown: string): ReplyChunk[] {
+    if (markdown === '') return [];
+    return splitRuns(styledText(markdown), slackDialect).map((runs) => ({ text: textOfRuns(runs), payload: slackMrkdwn(runs) }));
+  }
+
+  async place(target: ReplyTarget): Promise<Receipt> {
+    const scope = { name: `slack:${target.account}:${target.chatId}`, rate: postingRate };
+    await this.pacer.take([scope]);
+    const answer = await this.pacer.heed([scope], () =>
+      this.api.call('chat.postMessage', {
+        channel: target.chatId,
+        text: placeholder,
+        ...(target.threadId !== undefined && { thread_ts: target.threadId }),
+        ...noPreviews,
+      }),
+    );
+    return posted.parse(answer).ts;
+  }
+
+  async update(target: ReplyTarget, receipt: Receipt, chunk: ReplyChunk, options: { final: boolean }): Promise<void> {
+    const scope = { name: `slack:${target.account}:update`, rate: updatingRate };
+    if (options.final) await this.pacer.take([scope]);
+    else if (!this.pacer.takeSpare([scope])) return;
+    const parameters = { channel: target.chatId, ts: receipt, text: z.string().parse(chunk.payload), ...noPreviews };
+    await this.pacer.heed([scope], () => this.api.call('chat.update', parameters));
+  }
+
+  /** A status belongs to a thread, so there is none outside of threads. */
+  async typing(target: ReplyTarget): Promise<void> {
+    const scope = { name: `slack:${target.account}:status`, rate: statusRate };
+    if (target.threadId === undefined || !this.pacer.takeSpare([scope])) return;
+    const parameters = { channel_id: target.chatId, thread_ts: target.threadId, status: 'is thinking…' };
+    try {
+      await this.pacer.heed([scope], () => this.api.call('assistant.threads.setStatus', parameters));
+    } catch (error) {
+      // The sign is a courtesy: one that fails is not worth a retry, and the port promises not to reject.
+      if (isTerminal(error)) this.pacer.rest([scope], statusBreakMs);
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import type { ReplyTarget } from '@rockpool/contracts';
+import { ReplyChannel, type Receipt, type ReplyChunk } from '@rockpool/conversations';
+import { z } from 'zod';
+import { splitRuns } from '../markdown/split.js';
+import { styledText, textOfRuns } from '../markdown/styled-text.js';
+import type { PacedScope, Pacer, Rate } from '../pacing.js';
+import { refusalOf, type TelegramApi } from './telegram-api.js';
+import { telegramDialect, telegramHtml, telegramPlainText } from './telegram-html.js';
+import { directTopicPrefix } from './telegram-message.js';
+
+/**
+ * "In a single chat, avoid more than one message per second; short bursts may go over this. In a group, no more than 20 messages per minute. … no more than
+ * about 30 messages per second." Edits count as well. Each rate stays a little below, for the way to Telegram is not always equally long.
+ * https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
+ */
+const chatRate: Rate = { burst: 3, perSecond: 0.9 };
+const groupRate: Rate = { burst: 5, perSecond: 0.25 };
+const botRate: Rate = { burst: 25, perSecond: 25 };
+
+const sentMessage = z.object({ message_id: z.int() });
+const payload = z.object({ html: z.string(), plain: z.string() });
+const placeholder = '…';
+
+/** Answers in Telegram: a placeholder at once, which the answer then replaces. */
+export class TelegramReplyChannel extends ReplyChannel {
+  readonly guarantee = 'edit';
+  readonly updateIntervalMs: number;
+
+  /** The target says whose chat it is, and so how often it may be written to. */
+  constructor(
+    private readonly api: TelegramApi,
+    private readonly pacer: Pacer,
+    target: ReplyTarget,
+  ) {
+    super();
+    this.updateIntervalMs = isGroup(target) ? 4_000 : 1_100;
+  }
+
+  render(markdown: string): ReplyChunk[] {
+    if (markdown === '') return [];
+    return splitRuns(styledText(markdown), telegramDialect).map((runs) => ({
+      text: textOfRuns(runs),
+      payload: { html: telegramHtml(runs), plain: telegramPlainText(runs) },
+    }));
+  }
+
+  async place(target: ReplyTarget): Promise<Receipt> {
+    const scopes = scopesOf(target);
+    await this.pacer.take(scopes);
+    const result = await this.call(scopes, 'sendMessage', {
+      chat_id: target.chatId,
+      text: placeholder,
+      ...threadParameters(target.threadId),
+      ...(isGroup(target) &&
+        target.messageId !== undefined && {
+          reply_parameters: { message_id: Number(target.messageId), allow_sending_without_reply: true },
+        }),
+    });
+    return String(sentMessage.parse(result).message_id);
+  }
+
+  async update(target: ReplyTarget, receipt: Receipt, chunk: ReplyChunk, options: { final: boolean }): Promise<void> {
+    const scopes = scopesOf(target);
+    if (options.final) await this.pacer.take(scopes);
+    else if (!this.pacer.takeSpare(scopes)) return;
+    const { html, plain } = payload.parse(chunk.payload);
+    // No preview: for it Telegram fetches an address that a model wrote, and such an address could carry out what the model was told.
+    const message = { chat_id: target.chatId, message_id: Number(receipt), link_preview_options: { is_disabled: true } };
+    const isDone = await this.edit(scopes, { ...message, text: html, parse_mode: 'HTML' });
+    if (isDone || !options.final) return;
+    await this.pacer.take(scopes);
+    await this.edit(scopes, { ...message, text: plain });
+  }
+
+  async typing(target: ReplyTarget): Promise<void> {
+    const scopes = scopesOf(target);
+    if (this.pacer.isResting(scopes)) return;
+    const parameters = { chat_id: target.chatId, action: 'typing', ...threadParameters(target.threadId) };
+    // The sign is a courtesy: one that fails is not worth a retry, and the port promises not to reject.
+    await this.call(scopes, 'sendChatAction', parameters).catch(() => undefined);
+  }
+
+  /** False when Telegram cannot parse the text. That a message says it already is a success. */
+  private async edit(scopes: readonly PacedScope[], parameters: object): Promise<boolean> {
+    try {
+      await this.call(scopes, 'editMessageText', parameters);
+      return true;
+    } catch (error) {
+      const refusal = refusalOf(error) ?? '';
+      if (refusal.includes('message is not modified')) return true;
+      if (refusal.includes("can't parse entities")) return false;
+      throw error;
+    }
+  }
+
+  private call(scopes: readonly PacedScope[], method: string, parameters: object): Promise<unknown> {
+    return this.pacer.heed(scopes, () => this.api.call(method, parameters));
+  }
+}
+
+function scopesOf(target: ReplyTarget): PacedScope[] {
+  const bot = `telegram:${target.account}`;
+  return [
+    { name: `${bot}:${target.chatId}`, rate: isGroup(target) ? groupRate : chatRate },
+    { name: bot, rate: botRate },
+  ];
+}
+
+/** Ids of groups and channels are negative. */
+function isGroup(target: ReplyTarget): boolean {
+  return target.chatId.startsWith('-');
+}
+
+function threadParameters(threadId: string | undefined): object {
+  if (threadId === undefined) return {};
+  return threadId.startsWith(directTopicPrefix)
+    ? { direct_messages_topic_id: Number(threadId.slice(directTopicPrefix.length)) }
+    : { message_thread_id: Number(threadId) };
+}
