@@ -237,6 +237,40 @@ describe('SqliteTasks', () => {
     expect(receiver.received).toEqual([]);
   });
 
+  describe('while the disk takes no writes', () => {
+    const setReadOnly = (readOnly: boolean) => database.read((db) => db.exec(`PRAGMA query_only = ${readOnly}`));
+
+    it('refuses new tasks, and delivers the old ones once it does again', async () => {
+      const tasks = await open();
+      const start = clock.now();
+      await tasks.create(request('/scheduled', at(start + 5_000)));
+      await clock.armed(start + 5_000);
+      setReadOnly(true);
+      await expect(tasks.create(request('/refused')).catch(codeOf)).resolves.toBe('unavailable');
+      clock.advance(5_000);
+      await clock.armed(start + 6_000);
+      setReadOnly(false);
+      clock.advance(1_000);
+      await receiver.got(1);
+      await ended(tasks);
+      expect(receiver.paths).toEqual(['/scheduled']);
+    });
+
+    it('does not deliver again what was delivered, but records its end as soon as it can', async () => {
+      const start = clock.now();
+      receiver.answerWith(() => (setReadOnly(true), { status: 200 }));
+      const tasks = await open();
+      await tasks.create(request('/'));
+      await clock.armed(start + 1_000);
+      expect((await tasks.stats('work')).pending).toBe(1);
+      setReadOnly(false);
+      clock.advance(1_000);
+      await ended(tasks);
+      clock.advance(hour);
+      expect(receiver.received).toHaveLength(1);
+    });
+  });
+
   describe('after a restart', () => {
     it('delivers what was scheduled, at its time', async () => {
       const tasks = await open();

@@ -1,3 +1,6 @@
+/** Milliseconds that sums of fractions may be off. */
+const rounding = 1e-3;
+
 /**
  * At most so many dispatches a second: a token bucket that holds a fifth of a second's worth, kept as the one instant at which it would be full
  * (https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm).
@@ -16,8 +19,8 @@ export class DispatchRate {
   available(now: number): number {
     // When the clock was set back, an empty bucket is the worst that may be left of it.
     this.#fullAt = Math.min(this.#fullAt, now + this.#burst * this.#intervalMs);
-    const missing = Math.max(0, this.#fullAt - now) / this.#intervalMs;
-    return Math.floor(this.#burst - missing + 1e-6);
+    const emptyMs = Math.max(0, this.#fullAt - now);
+    return Math.floor((this.#burst * this.#intervalMs - emptyMs + rounding) / this.#intervalMs);
   }
 
   take(count: number, now: number): void {
@@ -26,6 +29,6 @@ export class DispatchRate {
 
   /** The first millisecond at which one may be dispatched. */
   nextAt(): number {
-    return Math.ceil(this.#fullAt - (this.#burst - 1) * this.#intervalMs - 1e-6);
+    return Math.ceil(this.#fullAt - (this.#burst - 1) * this.#intervalMs - rounding);
   }
 }
