@@ -1,11 +1,11 @@
 import { rmSync } from 'node:fs';
 import { TraceReader, type SpanExporter, type StoredSpan } from '@rockpool/cloud';
 import { Database } from './database.js';
+import { pack, unpack, type PackedSpan } from './sqlite-span-store-packing.js';
 
 const ageCheckEveryMs = 60_000;
 /** More would be no help to a reader, and a conversation of many linked turns could have them. */
 const maxSpansFound = 5_000;
-const traceIdPattern = /^[0-9a-f]{32}$/;
 const namingAttributes = ['rockpool.event.id', 'rockpool.turn.id'] as const;
 
 export interface SpanStoreOptions {
@@ -20,8 +20,9 @@ export interface SpanStoreOptions {
 /**
  * The last traces of one machine, for looking at.
  *
- * The spans of one trace that arrive together are one row, so that a message costs one or two inserts rather than ten. A row's number counts the spans up to it: the
- * newest number less the bound is where the oldest row to keep begins. Nothing is synced to disk: after a power cut the file may be broken, and is then begun anew.
+ * Spans that are recorded together are one row, with an index of the names they can be asked for by: writing is what happens all day, reading only when somebody
+ * looks. A row's number counts the spans up to it, so the newest number less the bound tells which rows go. Nothing is synced to disk: after a power cut the file may
+ * be broken, and is then begun anew.
  */
 export class SqliteSpanStore extends TraceReader implements SpanExporter {
   readonly #database: Database;
@@ -52,20 +53,15 @@ export class SqliteSpanStore extends TraceReader implements SpanExporter {
 
   /** Resolves when the spans can be found. */
   async record(spans: readonly StoredSpan[]): Promise<void> {
-    const batches = [...Map.groupBy(spans, (span) => span.traceId)].map(([traceId, members]) => ({
-      traceId,
-      number: (this.#lastNumber += members.length),
-      body: JSON.stringify(members),
-      names: namesOf(members),
-    }));
+    if (spans.length === 0) return;
+    const number = (this.#lastNumber += spans.length);
+    const body = JSON.stringify(spans.map(pack));
+    const names = namesOf(spans);
     await this.#database.write(() => {
       const at = this.#now();
-      const addBatch = this.#database.prepare('INSERT INTO batches (number, trace_id, at, body) VALUES (?, ?, ?, ?)');
+      this.#database.prepare('INSERT INTO batches (number, at, body) VALUES (?, ?, ?)').run(number, at, body);
       const addName = this.#database.prepare('INSERT INTO names (number, name) VALUES (?, ?)');
-      for (const { traceId, number, body, names } of batches) {
-        addBatch.run(number, traceId, at, body);
-        for (const name of names) addName.run(number, name);
-      }
+      for (const name of names) addName.run(number, name);
       this.#prune(at);
     });
   }
@@ -74,20 +70,16 @@ export class SqliteSpanStore extends TraceReader implements SpanExporter {
     // Behind what is being recorded.
     await this.#database.write(() => undefined);
     return this.#database.read(() => {
-      const spans = new Map<string, StoredSpan[]>();
-      const load = (traceId: string): void => {
-        if (!spans.has(traceId)) spans.set(traceId, this.#spansOf(traceId));
-      };
-      for (const traceId of this.#tracesNamed(id)) load(traceId);
-      if (traceIdPattern.test(id)) load(id);
-      for (const [traceId, found] of [...spans]) {
-        for (const linking of this.#tracesNamed(traceId)) load(linking);
-        for (const span of found) for (const link of span.links) load(link.traceId);
+      const asked = new Set(this.#spansNamed(id).map((span) => span.traceId));
+      const linked = new Set(asked);
+      for (const traceId of asked) {
+        for (const span of this.#spansNamed(traceId)) {
+          linked.add(span.traceId);
+          if (span.traceId === traceId) for (const link of span.links) linked.add(link.traceId);
+        }
       }
-      return [...spans.values()]
-        .flat()
-        .slice(0, maxSpansFound)
-        .sort((one, other) => one.startMs - other.startMs);
+      const spans = [...linked].flatMap((traceId) => this.#spansNamed(traceId).filter((span) => span.traceId === traceId));
+      return spans.slice(0, maxSpansFound).sort((one, other) => one.startMs - other.startMs);
     });
   }
 
@@ -95,18 +87,13 @@ export class SqliteSpanStore extends TraceReader implements SpanExporter {
     await this.#database.close();
   }
 
-  #tracesNamed(name: string): string[] {
+  /** The spans of a trace and those that link to it, or those that carry an event or turn id. */
+  #spansNamed(name: string): StoredSpan[] {
     return this.#database
-      .prepare('SELECT DISTINCT trace_id FROM names JOIN batches USING (number) WHERE name = ?')
+      .prepare('SELECT body FROM names JOIN batches USING (number) WHERE name = ? ORDER BY number')
       .all(name)
-      .map((row) => String(row['trace_id']));
-  }
-
-  #spansOf(traceId: string): StoredSpan[] {
-    return this.#database
-      .prepare('SELECT body FROM batches WHERE trace_id = ? ORDER BY number')
-      .all(traceId)
-      .flatMap((row) => JSON.parse(String(row['body'])) as StoredSpan[]);
+      .flatMap((row) => (JSON.parse(String(row['body'])) as PackedSpan[]).map(unpack))
+      .filter((span) => namesOf([span]).has(name));
   }
 
   #prune(at: number): void {
@@ -122,10 +109,11 @@ export class SqliteSpanStore extends TraceReader implements SpanExporter {
   }
 }
 
-/** What a trace can be asked for by: the event and turn ids its spans carry, and the traces they link to. */
+/** What spans can be asked for by: their trace, the event and turn ids they carry, and the traces they link to. */
 function namesOf(spans: readonly StoredSpan[]): Set<string> {
   const names = new Set<string>();
-  for (const { attributes, links } of spans) {
+  for (const { traceId, attributes, links } of spans) {
+    names.add(traceId);
     for (const attribute of namingAttributes) if (typeof attributes[attribute] === 'string') names.add(attributes[attribute]);
     for (const link of links) names.add(link.traceId);
   }
@@ -136,8 +124,7 @@ function openTables(file: string): Database {
   const database = Database.open(file, { synchronous: 'OFF' });
   try {
     database.define(`
-      CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, trace_id TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL);
-      CREATE INDEX IF NOT EXISTS batches_by_trace ON batches (trace_id);
+      CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT NULL);
       CREATE TABLE IF NOT EXISTS names (number INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (number, name)) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS names_by_name ON names (name);
     `);

@@ -49,7 +49,7 @@ describe('a span', () => {
       status: { code: 'unset' },
       attributes: { 'rockpool.tenant.id': 'alice' },
     });
-    expect(outer).not.toHaveProperty('parentSpanId');
+    expect(outer!.parentSpanId).toBeUndefined();
     expect(outer!.startMs).toBeGreaterThanOrEqual(before - 1);
     expect(outer!.durationMs).toBeGreaterThanOrEqual(inner!.durationMs);
     expect(inner).toMatchObject({
