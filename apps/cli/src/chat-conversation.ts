@@ -49,7 +49,7 @@ export class Conversation {
   /** Resolves once the message was accepted. Rejects at once when the tenant is suspended: no answer would ever come. */
   async send(id: string, text: string): Promise<void> {
     if (this.#pausedName !== undefined) {
-      throw new RockpoolError('unavailable', `${this.#pausedName} is suspended and does not answer; take suspended out of its settings`);
+      throw new RockpoolError('forbidden', `${this.#pausedName} is suspended and does not answer; take suspended out of its settings`);
     }
     await this.client.send(id, text, this.#end.signal);
   }
