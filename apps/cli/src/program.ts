@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { registerApply } from './apply.js';
+import { registerChat } from './chat.js';
 import { registerDeadLetters } from './dead-letters.js';
 import { registerDoctor } from './doctor.js';
 import { registerInbox } from './inbox.js';
@@ -19,6 +20,7 @@ export function createProgram(): Command {
     .exitOverride();
   const registrations = [
     registerStart,
+    registerChat,
     registerApply,
     registerTenants,
     registerSecrets,
