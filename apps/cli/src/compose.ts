@@ -10,7 +10,7 @@ import { subscriptions } from '@rockpool/contracts';
 import { conversationIndexes, Inbox, ReplyChannels } from '@rockpool/conversations';
 import { BusWakes, DispatcherModule } from '@rockpool/dispatcher';
 import { IngressModule } from '@rockpool/ingress';
-import { EventPublisher, startService, type PlatformConfig, type RunningService } from '@rockpool/service';
+import { EventPublisher, Shutdown, startService, type PlatformConfig, type RunningService } from '@rockpool/service';
 import { Credentials, Routes, tenancyIndexes, Tenants } from '@rockpool/tenancy';
 import { version } from './version.js';
 
@@ -111,6 +111,10 @@ export async function startPlatform(platform: Platform): Promise<RunningService>
     },
   });
   platform.url = service.url;
+  service.app.get(Shutdown).onShutdown('stop following tenants', () => {
+    platform.tenants.close();
+    platform.routes.close();
+  });
   return service;
 }
 

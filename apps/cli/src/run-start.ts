@@ -1,25 +1,24 @@
-import { codeOf } from '@rockpool/contracts';
-import { loadConfig, type PlatformConfig } from '@rockpool/service';
-import { openPlatform, startPlatform, type Platform } from './compose.js';
+import { loadConfig, Shutdown, type PlatformConfig } from '@rockpool/service';
+import { openPlatform, startPlatform } from './compose.js';
 import { demoTenant, ensureDemoTenant } from './demo-tenant.js';
 import { announceInstance, retractInstance } from './instance-file.js';
 import { version } from './version.js';
 
-/** Starts the platform and returns once it is ready; the process then lives until it is told to stop. Exits with 69 when it cannot start. */
+/** Starts the platform and returns once it is ready; the process then lives until it is told to stop. */
 export async function runStart({ json }: { json: boolean }): Promise<void> {
-  const config = loadConfig(process.env);
-  let platform: Platform | undefined;
+  const config = loadConfig();
+  const platform = await openPlatform(config, 'start');
   try {
-    platform = await openPlatform(config, 'start');
     const isNew = await ensureDemoTenant(platform.cloud);
     const service = await startPlatform(platform);
     await announceInstance(config.ROCKPOOL_DATA_DIR, service.url);
+    service.app.get(Shutdown).onShutdown('retract the instance file', () => retractInstance(config.ROCKPOOL_DATA_DIR));
     const tenants = (await platform.tenants.list()).map(({ id, spec }) => ({ id: id as string, web: spec.channels.web?.access }));
-    process.stdout.write(json ? `${JSON.stringify(addresses(service.url, config, tenants))}\n` : welcome(service.url, config, tenants, isNew));
+    const { url } = service;
+    process.stdout.write(json ? `${JSON.stringify(addresses(url, config, tenants))}\n` : welcome(url, config, tenants, isNew));
   } catch (error) {
-    await platform?.close();
-    process.stderr.write(`Rockpool could not start (${codeOf(error)}): ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(69);
+    await platform.close();
+    throw error;
   }
 }
 
