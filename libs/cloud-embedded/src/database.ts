@@ -123,6 +123,11 @@ export class Database {
     return this.#generation * 2 ** 32 + this.#numbered++;
   }
 
+  /** Writes something for the sake of writing. Resolves when it is on disk, rejects with `unavailable` when the disk does not take it. */
+  async probe(): Promise<void> {
+    await this.write(() => this.prepare('UPDATE openings SET count = count').run());
+  }
+
   /** The storage fault that the latest commit met; `undefined` when it went well. */
   get fault(): RockpoolError | undefined {
     return this.#fault;

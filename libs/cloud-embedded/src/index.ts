@@ -1,3 +1,4 @@
+export { type EmbeddedCloud, type EmbeddedCloudOptions, openEmbeddedCloud } from './embedded-cloud.js';
 export { Database } from './database.js';
 export { SqliteDocuments } from './sqlite-documents.js';
 export { SqliteMessageBus } from './sqlite-message-bus.js';
