@@ -21,7 +21,7 @@ describe('the model', () => {
     });
   const user = (content: string) => ({ role: 'user', content });
   const chat = (messages: object[], more: object = {}) => post('/v1/chat/completions', { model: 'm', messages, ...more });
-  const json = async (response: Response) => (await response.json()) as any;
+  const json = async (response: Response) => JSON.parse(await response.text());
   const events = (text: string) =>
     text
       .split('\n\n')

@@ -26,7 +26,7 @@ describe('the Web API', () => {
       headers: { 'content-type': 'application/json; charset=utf-8', ...(token && { authorization: `Bearer ${token}` }) },
       body: JSON.stringify(given),
     });
-    return { status: response.status, headers: response.headers, body: (await response.json()) as any };
+    return { status: response.status, headers: response.headers, body: JSON.parse(await response.text()) };
   }
   const post = (text: string, more: object = {}) => call('chat.postMessage', { channel: 'C1', text, ...more });
   const texts = () => channel.visible().map((message) => message.text);
@@ -100,9 +100,9 @@ describe('the Web API', () => {
     clock.advance(1000);
     await post('later');
     const history = (await call('conversations.history', { channel: 'C1', include_all_metadata: true })).body.messages;
-    expect(history.map((message: any) => message.text)).toEqual(['later', 'root']);
+    expect(history.map((message: { text: string }) => message.text)).toEqual(['later', 'root']);
     const thread = async (more: object) => (await call('conversations.replies', { channel: 'C1', ts: root, ...more })).body.messages;
-    expect((await thread({})).map((message: any) => [message.text, message.metadata])).toEqual([
+    expect((await thread({})).map((message: { text: string; metadata?: object }) => [message.text, message.metadata])).toEqual([
       ['root', undefined],
       ['reply', undefined],
     ]);
