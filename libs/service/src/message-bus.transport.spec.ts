@@ -6,7 +6,7 @@ import { describe, expect, it } from '@jest/globals';
 import { map, tap, type Observable } from 'rxjs';
 import { z } from 'zod';
 import { EventPublisher, OnEvent, withSpan, type EventDelivery } from './index.js';
-import { openCloud, Spans, start } from './probe.fixture.js';
+import { openCloud, Spans, start } from './testing/probe.js';
 
 const Noted = defineEvent({
   type: 'dev.rockpool.probe.noted.v1',

@@ -65,7 +65,7 @@ export class Readiness {
     try {
       const silence = after(checkTimeoutMs, 'did not answer within 2 s', { signal: patience.signal, ref: false });
       const reason = await Promise.race([check.check(), silence]);
-      return reason === undefined ? undefined : redactText(reason.split('\n', 1)[0]!).slice(0, maxReasonLength);
+      return reason === undefined ? undefined : forAnyone(reason);
     } catch (error) {
       this.#log.warn({ check: check.name, error }, 'readiness check failed');
       return 'failed';
@@ -73,4 +73,10 @@ export class Readiness {
       patience.abort();
     }
   }
+}
+
+/** The first line, short, without secrets and without where things lie on this machine. */
+function forAnyone(reason: string): string {
+  const line = redactText(reason.split('\n', 1)[0]!).replace(/(?<![\w.:/])(?:\/[^\s/;,:]+){2,}\/?/g, '…');
+  return line.slice(0, maxReasonLength);
 }

@@ -5,7 +5,7 @@ import { Controller, Get, Inject, Module, type OnModuleDestroy } from '@nestjs/c
 import { subscriptions } from '@rockpool/contracts';
 import { describe, expect, it } from '@jest/globals';
 import { createLogger, Shutdown } from './index.js';
-import { configuration, openCloud, Spans, start } from './probe.fixture.js';
+import { configuration, openCloud, Spans, start } from './testing/probe.js';
 import { runShutdown } from './shutdown.js';
 
 describe('the way down', () => {

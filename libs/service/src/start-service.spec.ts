@@ -6,7 +6,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { OidcGuard, Readiness, startService } from './index.js';
-import { configuration, openCloud, Spans, start } from './probe.fixture.js';
+import { configuration, openCloud, Spans, start } from './testing/probe.js';
 
 @Controller()
 class ProbeController {
@@ -197,13 +197,11 @@ describe('an internal route', () => {
 
 describe('health', () => {
   it('is told to anyone: alive, and ready while every check passes', async () => {
-    let reason: string | undefined;
-    const cloud = await openCloud();
-    const { url, app } = await start(ProbeModule, { cloud });
+    const { url, app } = await start(ProbeModule);
     expect(await (await fetch(`${url}/healthz`)).json()).toEqual({ status: 'ok' });
     expect(await (await fetch(`${url}/readyz`)).json()).toEqual({ status: 'ready' });
     expect(app.get(Readiness).stopping).toBe(false);
-    reason = 'the disk is full\n    at secret place';
+    const reason = 'the disk of /var/lib/rockpool/data is full: make room\n    at secret place';
     const unwell = await start(ProbeModule, { cloud: await openCloud(async () => reason) });
     unwell.app.get(Readiness).add({ name: 'bus', check: () => Promise.reject(new Error('internal detail')) });
     const answer = await fetch(`${unwell.url}/readyz`);
@@ -211,7 +209,7 @@ describe('health', () => {
     expect(await answer.json()).toEqual({
       status: 'not ready',
       reasons: [
-        { check: 'cloud', reason: 'the disk is full' },
+        { check: 'cloud', reason: 'the disk of … is full: make room' },
         { check: 'bus', reason: 'failed' },
       ],
     });

@@ -3,10 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DynamicModule, Type } from '@nestjs/common';
 import type { Cloud, SpanExporter, StoredSpan } from '@rockpool/cloud';
-import { Database, LocalIdentity, SqliteMessageBus } from '@rockpool/cloud-embedded';
-import { subscriptions } from '@rockpool/contracts';
+import { openEmbeddedCloud } from '@rockpool/cloud-embedded';
 import { afterEach } from '@jest/globals';
-import { parseConfig, startService, type PlatformConfig, type RunningService } from './index.js';
+import { parseConfig, startService, type PlatformConfig, type RunningService } from '../index.js';
 
 const undo: (() => Promise<unknown> | void)[] = [];
 afterEach(async () => {
@@ -19,18 +18,20 @@ export function configuration(environment: Record<string, string> = {}): Platfor
   return result.config;
 }
 
-/** Ports this service does not touch are absent. */
-export async function openCloud(check: () => Promise<string | undefined> = async () => undefined): Promise<Cloud> {
+/** The embedded engine in a folder of its own; `check` replaces what it says of its health. */
+export async function openCloud(check?: () => Promise<string | undefined>): Promise<Cloud> {
   const folder = mkdtempSync(join(tmpdir(), 'rockpool-service-'));
   undo.push(() => rmSync(folder, { recursive: true }));
-  const database = Database.open(join(folder, 'bus.db'));
-  const bus = await SqliteMessageBus.open(database, Object.values(subscriptions));
-  const identity = await LocalIdentity.open({ keysFile: join(folder, 'keys.json') });
-  const close = async (): Promise<void> => {
-    await bus.close();
-    await database.close();
-  };
-  return { bus, identity, check, close } as unknown as Cloud;
+  const cloud = await openEmbeddedCloud({
+    dataDir: join(folder, 'data'),
+    keyFile: join(folder, 'keys', 'master.key'),
+    baseUrl: () => 'http://127.0.0.1',
+    subscriptions: [],
+    indexes: [],
+    queues: [],
+  });
+  undo.push(() => cloud.close());
+  return check ? { ...cloud, check } : cloud;
 }
 
 /** Keeps what it is given. */
