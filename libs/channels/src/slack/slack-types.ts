@@ -61,10 +61,10 @@ export type SlackEvent = z.output<typeof slackEvent>;
 
 export const slackDelivery = z.object({
   type: z.string(),
-  challenge: z.unknown(),
+  challenge: z.unknown().optional(),
   team_id: text,
   api_app_id: text,
-  event: z.unknown(),
+  event: z.unknown().optional(),
   event_id: text,
   event_time: optional(z.number()),
   minute_rate_limited: optional(z.number()),

@@ -5,7 +5,7 @@ import { postOnce } from '../provider-call.js';
 /** https://core.telegram.org/bots/api#making-requests */
 const answer = z.object({
   ok: z.boolean(),
-  result: z.unknown(),
+  result: z.unknown().optional(),
   description: z.string().optional().catch(undefined),
   parameters: z.object({ retry_after: z.number().optional() }).optional().catch(undefined),
 });

@@ -1,1 +1,1 @@
-export {};
+export * from './channel.contract.js';
