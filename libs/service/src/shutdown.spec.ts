@@ -172,6 +172,16 @@ describe('a process', () => {
     expect(output.stderr).toContain('second signal (SIGINT): stopped at once');
   });
 
+  it('takes the Ctrl-C of the terminal and the one that npm passes on for one', async () => {
+    const { running, said, exited, output } = await child(`new Promise((resolve) => process.once('SIGHUP', () => resolve(true)))`);
+    running.kill('SIGINT');
+    await said('closing');
+    running.kill('SIGINT');
+    running.kill('SIGHUP');
+    expect((await exited)[0]).toBe(0);
+    expect(output.stderr).toBe('');
+  });
+
   it('ends with a log line when nobody caught an error', async () => {
     const { running, exited, output } = await child('Promise.resolve(true)');
     running.kill('SIGUSR2');
