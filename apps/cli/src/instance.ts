@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { ControlPlane } from '@rockpool/console';
 import type { PlatformConfig } from '@rockpool/service';
-import { environment } from './environment.js';
+import { adminTokenGiven, configEnvironment } from './environment.js';
 import { CommandFailure, exitCodes, exitCodesHelp } from './exit-codes.js';
 import { readInstance, type Instance } from './instance-file.js';
 
@@ -34,7 +34,7 @@ export function onInstance(command: Command, examples: readonly string[]): Comma
 /** The configuration as the environment and `--data-dir` say. Ends the process with 78 when it is wrong. */
 export async function configOf(options: InstanceOptions): Promise<PlatformConfig> {
   const { loadConfig } = await import('@rockpool/service');
-  return loadConfig(environment, { ROCKPOOL_DATA_DIR: options.dataDir });
+  return loadConfig(configEnvironment, { ROCKPOOL_DATA_DIR: options.dataDir });
 }
 
 /**
@@ -88,7 +88,7 @@ export async function runningInstance(dataDir: string): Promise<Instance | undef
 
 async function operatorToken(dataDir: string): Promise<string> {
   const { readAdminToken } = await import('@rockpool/console');
-  const token = environment['ROCKPOOL_ADMIN_TOKEN'] ?? (await readAdminToken(dataDir));
+  const token = adminTokenGiven ?? (await readAdminToken(dataDir));
   if (token) return token;
   throw new CommandFailure(
     exitCodes.config,
@@ -96,7 +96,8 @@ async function operatorToken(dataDir: string): Promise<string> {
   );
 }
 
-async function exists(path: string): Promise<boolean> {
+/** True when there is something at the path. */
+export async function exists(path: string): Promise<boolean> {
   return stat(path).then(
     () => true,
     () => false,

@@ -1,10 +1,9 @@
-import { stat } from 'node:fs/promises';
 import type { Check } from '@rockpool/console';
 import { parseConfig, redactedSummary, type PlatformConfig } from '@rockpool/service';
 import type { DoctorOptions } from './doctor.js';
-import { environment } from './environment.js';
+import { configEnvironment } from './environment.js';
 import { endOf, exitCodes } from './exit-codes.js';
-import { connect, runningInstance } from './instance.js';
+import { connect, exists, runningInstance } from './instance.js';
 import { clockCheck, dataFolderChecks, keyFileCheck, nodeCheck, portCheck } from './machine-checks.js';
 import { color, print, printJson } from './output.js';
 
@@ -14,9 +13,11 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
   const { config, configChecks } = configurationOf(options);
   checks.push(...configChecks);
   if (config) {
-    if (options.url === undefined) checks.push(...(await machineChecks(config)));
+    const dataExists = await exists(config.ROCKPOOL_DATA_DIR);
+    if (options.url === undefined) checks.push(...(await machineChecks(config, dataExists)));
     if (options.network) checks.push(await clockCheck(config.ROCKPOOL_TELEGRAM_API_URL));
-    checks.push(...(await installationChecks(options)));
+    // Before the first start there is nothing to ask, and that has been said.
+    if (options.url !== undefined || dataExists) checks.push(...(await installationChecks(options)));
   }
   if (options.json) printJson(checks);
   else for (const check of checks) printCheck(check);
@@ -26,7 +27,7 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
 function configurationOf(options: DoctorOptions): { config?: PlatformConfig; configChecks: Check[] } {
   const name = 'configuration';
   const given = options.dataDir === undefined ? {} : { ROCKPOOL_DATA_DIR: options.dataDir };
-  const result = parseConfig({ ...environment, ...given });
+  const result = parseConfig({ ...configEnvironment, ...given });
   const warnings = result.warnings.map((detail): Check => ({ name, state: 'warn', detail, remedy: 'see docs/configuration.md' }));
   if ('config' in result)
     return { config: result.config, configChecks: [{ name, state: 'ok', detail: redactedSummary(result.config) }, ...warnings] };
@@ -39,11 +40,7 @@ function configurationOf(options: DoctorOptions): { config?: PlatformConfig; con
   return { configChecks: [...problems, ...warnings] };
 }
 
-async function machineChecks(config: PlatformConfig): Promise<Check[]> {
-  const dataExists = await stat(config.ROCKPOOL_DATA_DIR).then(
-    () => true,
-    () => false,
-  );
+async function machineChecks(config: PlatformConfig, dataExists: boolean): Promise<Check[]> {
   return [
     ...(await dataFolderChecks(config)),
     await keyFileCheck(config, dataExists),

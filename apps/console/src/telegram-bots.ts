@@ -1,17 +1,14 @@
-import type { TenantId } from '@rockpool/contracts';
+import { getTelegramMe, setTelegramWebhook } from '@rockpool/channels';
+import { isTerminal, type TenantId } from '@rockpool/contracts';
 import type { PlatformConfig } from '@rockpool/service';
 import type { Credentials, Tenants } from '@rockpool/tenancy';
 import { z } from 'zod';
 import type { WebhookRegistration } from './control-plane.js';
 
-/** https://core.telegram.org/bots/api#making-requests */
-const answer = z.object({ ok: z.boolean(), description: z.string().optional(), result: z.unknown() });
-const botUser = z.object({ id: z.number(), username: z.string().optional() });
+/** https://core.telegram.org/bots/api#webhookinfo */
 const webhookInfo = z.object({
-  url: z.string(),
-  pending_update_count: z.number(),
-  last_error_date: z.number().optional(),
-  last_error_message: z.string().optional(),
+  ok: z.literal(true),
+  result: z.object({ url: z.string(), pending_update_count: z.number(), last_error_message: z.string().optional() }),
 });
 const timeoutMs = 10_000;
 
@@ -44,31 +41,36 @@ export class TelegramBots {
   /** Tells Telegram, for every bot, where its updates go and with which secret. One that fails does not keep the others from it. */
   async registerWebhooks(publicUrl: string): Promise<WebhookRegistration[]> {
     return this.#each(async (bot) => {
+      const { tenantId, token: botToken, webhookSecret: secretToken } = bot;
       const url = urlOf(bot, publicUrl);
-      const set = await this.#call(bot.token, 'setWebhook', { url, secret_token: bot.webhookSecret });
-      return { ...(bot.tenantId && { tenantId: bot.tenantId }), url, ...('problem' in set && { problem: set.problem.text }) };
+      try {
+        await setTelegramWebhook({ apiUrl: this.config.ROCKPOOL_TELEGRAM_API_URL, botToken, url, secretToken });
+        return { ...(tenantId && { tenantId }), url };
+      } catch (error) {
+        return { ...(tenantId && { tenantId }), url, problem: wordsOf(error) };
+      }
     });
   }
 
   async report(): Promise<BotReport[]> {
+    const { ROCKPOOL_TELEGRAM_API_URL: apiUrl, ROCKPOOL_PUBLIC_URL: publicUrl } = this.config;
     return this.#each(async (bot) => {
-      const whose = { ...(bot.tenantId && { tenantId: bot.tenantId }) };
-      const me = await this.#call(bot.token, 'getMe', {});
-      if ('problem' in me) return { ...whose, problem: me.problem };
-      const info = await this.#call(bot.token, 'getWebhookInfo', {});
-      if ('problem' in info) return { ...whose, problem: info.problem };
-      const { username } = botUser.parse(me.result);
-      const { url, pending_update_count, last_error_message } = webhookInfo.parse(info.result);
-      const base = this.config.ROCKPOOL_PUBLIC_URL;
-      const expectedUrl = base === undefined ? undefined : urlOf(bot, base);
-      return {
-        ...whose,
-        ...(username !== undefined && { username }),
-        webhookUrl: url,
-        ...(expectedUrl !== undefined && { expectedUrl }),
-        pendingUpdates: pending_update_count,
-        ...(last_error_message !== undefined && { lastError: last_error_message }),
-      };
+      const whose = bot.tenantId && { tenantId: bot.tenantId };
+      try {
+        const { username } = await getTelegramMe({ apiUrl, botToken: bot.token });
+        const { url, pending_update_count, last_error_message } = await webhookOf(apiUrl, bot.token);
+        return {
+          ...whose,
+          username,
+          webhookUrl: url,
+          ...(publicUrl !== undefined && { expectedUrl: urlOf(bot, publicUrl) }),
+          pendingUpdates: pending_update_count,
+          ...(last_error_message !== undefined && { lastError: last_error_message }),
+        };
+      } catch (error) {
+        // A refusal is Telegram's word on the token; anything else says nothing about it.
+        return { ...whose, problem: { text: wordsOf(error), reachable: isTerminal(error) } };
+      }
     });
   }
 
@@ -89,29 +91,19 @@ export class TelegramBots {
     await Promise.all(Array.from({ length: 8 }, worker));
     return results;
   }
+}
 
-  /** The token is part of the URL, so nothing of a failure but our own words is passed on. */
-  async #call(
-    token: string,
-    method: string,
-    body: object,
-  ): Promise<{ result: unknown } | { problem: { text: string; reachable: boolean } }> {
-    try {
-      const response = await fetch(`${this.config.ROCKPOOL_TELEGRAM_API_URL}/bot${token}/${method}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-      const { ok, result, description } = answer.parse(await response.json());
-      return ok ? { result } : { problem: { text: description ?? `Telegram answered ${response.status}`, reachable: true } };
-    } catch (error) {
-      const reason =
-        error instanceof Error && error.name === 'TimeoutError' ? `did not answer within ${timeoutMs / 1000} s` : 'could not be reached';
-      return { problem: { text: `${new URL(this.config.ROCKPOOL_TELEGRAM_API_URL).host} ${reason}`, reachable: false } };
-    }
+/** The token is part of the URL, so nothing of a failed request but our own words goes on. */
+async function webhookOf(apiUrl: string, token: string): Promise<z.output<typeof webhookInfo>['result']> {
+  try {
+    const response = await fetch(`${apiUrl}/bot${token}/getWebhookInfo`, { signal: AbortSignal.timeout(timeoutMs) });
+    return webhookInfo.parse(await response.json()).result;
+  } catch {
+    throw new Error('getWebhookInfo was not answered');
   }
 }
+
+const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function urlOf(bot: Bot, publicUrl: string): string {
   return `${publicUrl}/webhooks/telegram${bot.tenantId ? `/${bot.tenantId}` : ''}`;

@@ -36,7 +36,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   const [best] = known
     .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
-  return best && best.distance <= Math.max(1, Math.floor(best.candidate.length / 3)) ? best.candidate : undefined;
+  return best && best.distance <= Math.min(3, best.candidate.length / 2) ? best.candidate : undefined;
 }
 
 /** Levenshtein: insertions, deletions and replacements of one character. */

@@ -36,6 +36,10 @@ tenants:
     ]);
   });
 
+  it('sees through two letters that changed places', () => {
+    expect(problemsOf('tenants:\n  bob:\n    plna: pro\n')).toEqual(['3:5 tenants.bob.plna: unknown setting plna; did you mean plan?']);
+  });
+
   it('knows the settings of the branch that was chosen', () => {
     const text =
       'shared: { telegram: { botToken: env://A, webhookSecret: env://B } }\ntenants:\n  bob:\n    channels:\n      telegram: { shared: true, peopel: [1] }\n';
