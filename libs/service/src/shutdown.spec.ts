@@ -132,6 +132,7 @@ describe('a process', () => {
   async function child(close: string) {
     const program = `
       import { onProcessEnd } from ${JSON.stringify(new URL('./process-signals.ts', import.meta.url).href)};
+      const hangUp = new Promise((resolve) => process.once('SIGHUP', () => resolve(true)));
       const log = { info() {}, fatal: (fields, message) => console.log('fatal', fields.error.message) };
       onProcessEnd({ close: () => { console.log('closing'); return ${close}; }, log });
       setInterval(() => {}, 1000);
@@ -173,7 +174,7 @@ describe('a process', () => {
   });
 
   it('takes the Ctrl-C of the terminal and the one that npm passes on for one', async () => {
-    const { running, said, exited, output } = await child(`new Promise((resolve) => process.once('SIGHUP', () => resolve(true)))`);
+    const { running, said, exited, output } = await child('hangUp');
     running.kill('SIGINT');
     await said('closing');
     running.kill('SIGINT');
