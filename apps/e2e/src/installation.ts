@@ -1,0 +1,143 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import {
+  freePort,
+  ModelSimulator,
+  SlackSimulator,
+  startProcess,
+  TelegramSimulator,
+  type Ledger,
+  type RunningProcess,
+} from '@rockpool/testkit';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const command = join(root, 'apps/cli/bin/rockpool.mjs');
+
+export const aliceBotToken = '111111:alice-token';
+export const aliceSecret = 'alice-webhook-secret';
+export const sharedBotToken = '999999:shared-token';
+export const sharedSecret = 'shared-webhook-secret';
+export const slackBotToken = 'xoxb-alice';
+export const slackSecret = 'slack-signing-secret';
+export const httpSecret = `whsec_${Buffer.from('a secret of thirty-two bytes ....').toString('base64')}`;
+
+const tenants = `
+shared:
+  telegram: { botToken: "env://SHARED_TOKEN", webhookSecret: "env://SHARED_SECRET" }
+tenants:
+  alice:
+    displayName: Alice Smith
+    plan: pro
+    agent: { model: auto, instructions: You are Alice's assistant. }
+    channels:
+      telegram: { botToken: "env://ALICE_TOKEN", webhookSecret: "env://ALICE_SECRET", dmPolicy: open }
+      slack: { team: T0123, botToken: "env://SLACK_TOKEN", signingSecret: "env://SLACK_SECRET" }
+      web: { access: public }
+      http: { secret: "env://HTTP_SECRET" }
+  bob:
+    channels: { telegram: { shared: true, people: ["67890"] } }
+  carol:
+    channels:
+      telegram: { botToken: "env://CAROL_TOKEN", webhookSecret: "env://CAROL_SECRET", dmPolicy: allowlist, allowFrom: ["12345"] }
+  dave:
+    suspended: true
+    channels: { telegram: { botToken: "env://DAVE_TOKEN", webhookSecret: "env://DAVE_SECRET", dmPolicy: open } }
+`;
+
+const secrets = {
+  SHARED_TOKEN: sharedBotToken,
+  SHARED_SECRET: sharedSecret,
+  ALICE_TOKEN: aliceBotToken,
+  ALICE_SECRET: aliceSecret,
+  SLACK_TOKEN: slackBotToken,
+  SLACK_SECRET: slackSecret,
+  HTTP_SECRET: httpSecret,
+  CAROL_TOKEN: '222222:carol-token',
+  CAROL_SECRET: 'carol-webhook-secret',
+  DAVE_TOKEN: '333333:dave-token',
+  DAVE_SECRET: 'dave-webhook-secret',
+};
+
+/** The built product as a user starts it, with simulated Telegram, Slack and model beside it, and tenants applied. */
+export class Installation {
+  private constructor(
+    readonly product: RunningProcess,
+    readonly url: string,
+    readonly telegram: TelegramSimulator,
+    readonly slack: SlackSimulator,
+    readonly model: ModelSimulator,
+    private readonly folder: string,
+    private readonly environment: Record<string, string>,
+  ) {}
+
+  /** Starts it. The ledger, when given, notes what the simulated channels deliver. `limits: 'off'` for floods that no real chat would send. */
+  static async open(options: { ledger?: Ledger; limits?: 'strict' | 'off' } = {}): Promise<Installation> {
+    if (!existsSync(join(root, 'apps/cli/dist/main.js'))) throw new Error('the product is not built: npm run build');
+    const folder = await mkdtemp(join(tmpdir(), 'rockpool-e2e-'));
+    const simulation = { limits: options.limits ?? 'strict', ...(options.ledger && { observer: options.ledger }), retryScale: 0.1 };
+    const telegram = new TelegramSimulator(simulation);
+    const slack = new SlackSimulator({ ...simulation, retryScale: 0.01 });
+    const model = new ModelSimulator();
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const environment = {
+      PORT: String(port),
+      ROCKPOOL_DATA_DIR: join(folder, 'data'),
+      ROCKPOOL_KEY_FILE: join(folder, 'keys', 'master.key'),
+      ROCKPOOL_LOG_FORMAT: 'json',
+      ROCKPOOL_TELEGRAM_API_URL: await telegram.start(),
+      ROCKPOOL_SLACK_API_URL: `${await slack.start()}/api`,
+      OPENAI_BASE_URL: `${await model.start()}/v1`,
+    };
+    const product = await startProcess({
+      command: process.execPath,
+      args: [command, 'start'],
+      env: environment,
+      dataDir: environment.ROCKPOOL_DATA_DIR,
+      readyUrl: `${url}/readyz`,
+      timeoutMs: 60_000,
+    });
+    const installation = new Installation(product, url, telegram, slack, model, folder, environment);
+    await installation.apply(tenants);
+    return installation;
+  }
+
+  /** Applies a tenants file, as an operator does. */
+  async apply(text: string): Promise<void> {
+    const file = join(this.folder, 'tenants.yaml');
+    await writeFile(file, text);
+    await this.rockpool('apply', file, '--yes');
+  }
+
+  /** Runs a command of the product and resolves with what it printed on stdout. */
+  async rockpool(...args: string[]): Promise<string> {
+    const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], ...this.environment, ...secrets };
+    const { stdout } = await run(process.execPath, [command, ...args], { env });
+    return stdout;
+  }
+
+  /** What the inbox says, as JSON. */
+  async inbox(...args: string[]): Promise<InboxRow[]> {
+    return (JSON.parse(await this.rockpool('inbox', ...args, '--json')) as { items: InboxRow[] }).items;
+  }
+
+  async close(): Promise<void> {
+    await this.product.stop();
+    await Promise.all([this.telegram.close(), this.slack.close(), this.model.close()]);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+export interface InboxRow {
+  readonly tenantId: string;
+  readonly eventId: string;
+  readonly state: string;
+  readonly reason?: string;
+  readonly message: { readonly text: string };
+}
