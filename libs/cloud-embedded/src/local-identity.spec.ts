@@ -189,6 +189,25 @@ describe('the keys of the local issuer', () => {
     expect((await identity.jwks()).keys).toHaveLength(2);
   });
 
+  it('verify nothing once they are retired, not even a known token that was made to live longer', async () => {
+    const identity = await open();
+    const { signing } = JSON.parse(await readFile(keysFile, 'utf8')) as { signing: { jwk: JWK } };
+    const kid = ((await identity.jwks()).keys[0] as JWK).kid!;
+    const eternal = await new SignJWT({ email: 'dispatcher@rockpool.local', email_verified: true })
+      .setProtectedHeader({ alg: 'ES256', kid })
+      .setIssuer('https://rockpool.local')
+      .setAudience(audience)
+      .setIssuedAt(start / 1000)
+      .setExpirationTime(start / 1000 + 10 * 365 * 86_400)
+      .sign(await importJWK(signing.jwk, 'ES256'));
+    await identity.verify(eternal, expected);
+    await identity.rotate();
+    await identity.verify(eternal, expected);
+    now += hour + 11_000;
+    await expect(identity.verify(eternal, expected).catch(codeOf)).resolves.toBe('unauthenticated');
+    await expect((await open()).verify(eternal, expected).catch(codeOf)).resolves.toBe('unauthenticated');
+  });
+
   it('rotate without keeping the private part of the old one', async () => {
     const identity = await open();
     const before = JSON.parse(await readFile(keysFile, 'utf8')) as { signing: { jwk: JWK } };

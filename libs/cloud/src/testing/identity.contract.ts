@@ -109,6 +109,14 @@ export function identityContract(driver: string, open: () => Promise<IdentityHar
         );
       });
 
+      it('spelled in another way that decodes to the same bytes', async () => {
+        const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+        const last = alphabet.indexOf(token.at(-1)!);
+        for (let spare = 1; spare < 16; spare += 1) await refused(token.slice(0, -1) + alphabet[last ^ spare]!);
+        await refused(`${token}=`);
+        await refused(`${token}==`);
+      });
+
       it.each(['', ' ', '.', '..', '...', 'a.b.c', 'null', 'undefined', 'Bearer', '{}', '\u0000', 'e30.e30.', 'x'.repeat(100_000)])(
         'that is none: %#',
         (garbage) => refused(garbage),
