@@ -13,6 +13,10 @@ export interface FeedStreamTiming {
 
 export const defaultTiming: FeedStreamTiming = { heartbeatMs: 15_000, recheckMs: 30_000 };
 
+/** A growing answer is sent whole each time. So that a long one does not flood a phone it is sent less often: about 100 kB a second. */
+const lengthPerMs = 100;
+const longestPauseMs = 500;
+
 /** `html` for a page, `text` (Markdown) for a terminal. */
 export type FeedFormat = 'html' | 'text';
 
@@ -26,8 +30,7 @@ export type FeedFormat = 'html' | 'text';
  * event: closed   {code}                                before the server ends it for good; a reader must not simply come back
  * ```
  *
- * While the reader is behind, changes of one item replace each other, so that it always gets the newest state and never a backlog. A long answer
- * is sent less often, about 100 kB a second.
+ * While the reader is behind, changes of one item replace each other, so that it always gets the newest state and never a backlog.
  */
 export class FeedStream {
   readonly #stream: EventStream;
@@ -113,10 +116,11 @@ export class FeedStream {
     if (complete || shown.length > 0) this.#stream.send('feed', { complete, items: shown }, this.#known || undefined);
     const typing = items.find((item) => item.state === 'typing' && item.until !== undefined);
     if (typing?.until) this.#stream.send('typing', { forMs: Math.max(0, Date.parse(typing.until) - Date.now()) });
+    const pauseMs = complete ? 0 : Math.min(longestPauseMs, sentLength / lengthPerMs);
     this.#flushTimer = setTimeout(() => {
       this.#flushTimer = undefined;
       this.#flush();
-    }, sentLength / 100);
+    }, pauseMs);
   }
 
   #fail(error: unknown): void {
