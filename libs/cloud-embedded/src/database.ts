@@ -59,7 +59,6 @@ export class Database {
         PRAGMA synchronous = ${options.synchronous ?? 'FULL'};
         PRAGMA temp_store = MEMORY;
         PRAGMA cache_size = -16000;
-        PRAGMA wal_autocheckpoint = 4000;
         PRAGMA journal_size_limit = 67108864;
       `);
       return new Database(db);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { messageBusContract, messageOf, Recorder, subscriptionFor, textOf } from '@rockpool/cloud/testing';
+import type { Verdict } from '@rockpool/cloud';
+import { eventually, messageBusContract, messageOf, Recorder, subscriptionFor, textOf } from '@rockpool/cloud/testing';
 import { codeOf, type SubscriptionSpec } from '@rockpool/contracts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -126,6 +127,35 @@ describe('SqliteMessageBus', () => {
     database.read((db) => db.exec('PRAGMA max_page_count = 1000000'));
     await bus.publish(large);
     expect((await bus.stats(spec.name)).backlog).toBe(1);
+  });
+
+  it('keeps acks and dead letters until the disk takes them', async () => {
+    const { bus, database } = opened;
+    const recorder = new Recorder((delivery) => (textOf(delivery) === 'well' ? { kind: 'ack' } : { kind: 'dead-letter', reason: 'ill' }));
+    await Promise.all([bus.publish(messageOf('well')), bus.publish(messageOf('ill', { orderingKey: 'k' }))]);
+    database.read((db) => db.exec('PRAGMA query_only = ON'));
+    await bus.subscribe(spec, recorder.handle);
+    await recorder.began(2);
+    await eventually('the commit has failed', () => database.fault !== undefined);
+    await expect(bus.publish(messageOf('more')).catch(codeOf)).resolves.toBe('unavailable');
+    database.read((db) => db.exec('PRAGMA query_only = OFF'));
+    await eventually('both are done with', async () => {
+      const { backlog, deadLetters } = await bus.stats(spec.name);
+      return backlog === 0 && deadLetters === 1;
+    });
+    const rows = database.read((db) => db.prepare('SELECT count(*) AS count FROM bus_messages').get()?.['count']);
+    expect(rows).toBe(0);
+    expect(recorder.bodies.filter((body) => body === 'well')).toHaveLength(1);
+  });
+
+  it('takes a handler without a verdict, or with a senseless delay, for one that failed', async () => {
+    const { bus } = opened;
+    const verdicts = [undefined, { kind: 'retry', afterMs: NaN }, { kind: 'retry', afterMs: -1 }, { kind: 'ack' }];
+    const recorder = new Recorder((_, number) => verdicts[number - 1] as Verdict);
+    await bus.subscribe(spec, recorder.handle);
+    await bus.publish(messageOf('again'));
+    await recorder.began(4);
+    expect(recorder.deliveries.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4]);
   });
 
   it('gives nothing new to a subscription that the catalogue no longer names', async () => {

@@ -1,6 +1,9 @@
 import type { SubscriptionSpec, Topic } from '@rockpool/contracts';
 
-/** A message as a publisher gives it. Attributes are short strings; `traceparent` and `ce-*` travel there. Body ≤ 9 MiB, key ≤ 1 KB. */
+/**
+ * A message as a publisher gives it. Body ≤ 9 MiB, ordering key ≤ 1 KiB (an empty one is none). At most 100 attributes, names ≤ 256 bytes, values ≤ 1 KiB;
+ * `traceparent` and `ce-*` travel there.
+ */
 export interface OutgoingMessage {
   readonly topic: Topic;
   readonly body: Uint8Array;
@@ -29,7 +32,10 @@ export type DeliveryHandler = (delivery: Delivery) => Promise<Verdict>;
 
 /** A running consumer. */
 export interface Subscription {
-  /** Stops taking messages, waits up to `drainMs` for those being handled, then aborts their signals; what is unfinished is redelivered. */
+  /**
+   * Stops taking messages, waits up to `drainMs` (default 5,000) for those being handled, then aborts their signals. What is unfinished is redelivered, once
+   * its handler has ended or the process has: two deliveries of one key do not overlap even then.
+   */
   close(drainMs?: number): Promise<void>;
 }
 
@@ -63,12 +69,16 @@ export interface DeadLetter {
  *   deliveries it is a dead letter, kept until replayed or purged.
  */
 export abstract class MessageBus {
-  /** Rejects with code `unavailable` when it cannot be made durable: the message is then not published. Resolves with the message id. */
+  /**
+   * Resolves with the message id. Rejects with `unavailable` when it cannot be made durable: the message is then not published; with `too_large` or
+   * `invalid` when it breaks a limit of {@link OutgoingMessage}. The body may be reused at once.
+   */
   abstract publish(message: OutgoingMessage): Promise<string>;
 
-  /** Begins to deliver. Several subscribers to one name share its messages. */
+  /** Begins to deliver, and makes the subscription if it does not exist. Several subscribers to one name share its messages. */
   abstract subscribe(spec: SubscriptionSpec, handler: DeliveryHandler): Promise<Subscription>;
 
+  /** This and what follows rejects with `not_found` for a subscription that does not exist. */
   abstract stats(subscription: string): Promise<SubscriptionStats>;
 
   /** Oldest first. `cursor` is the `nextCursor` of the page before. */

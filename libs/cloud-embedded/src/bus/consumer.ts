@@ -23,19 +23,17 @@ export class Consumer implements Subscription {
     return !this.#closed && this.#running.size < this.maxConcurrency;
   }
 
-  /** Never rejects: a handler that throws asks for a retry. */
-  async handle(message: StoredMessage, attempt: number): Promise<Settled> {
+  /** Runs the handler and passes what came of it to `settle`; the delivery is over when both are. A handler that throws asks for a retry. */
+  async handle(message: StoredMessage, attempt: number, settle: (settled: Settled) => Promise<void> | void): Promise<void> {
     const delivery = new StoredDelivery(message, attempt);
     this.#running.add(delivery);
-    let settled: Settled;
     try {
-      settled = await this.handler(delivery);
-    } catch (error) {
-      settled = { kind: 'retry', reason: error instanceof Error ? error.message : String(error) };
+      const verdict = await this.#verdictOn(delivery);
+      await settle(verdict.kind === 'retry' && delivery.wasAborted ? { kind: 'unfinished' } : verdict);
+    } finally {
+      this.#running.delete(delivery);
+      if (this.#closed && this.#running.size === 0) this.#over();
     }
-    this.#running.delete(delivery);
-    if (this.#closed && this.#running.size === 0) this.#over();
-    return settled.kind === 'retry' && delivery.wasAborted ? { kind: 'unfinished' } : settled;
   }
 
   close(drainMs = defaultDrainMs): Promise<void> {
@@ -52,6 +50,16 @@ export class Consumer implements Subscription {
         resolve();
       });
     });
+  }
+
+  async #verdictOn(delivery: StoredDelivery): Promise<Verdict> {
+    try {
+      // Whatever the types say, a handler may forget to return a verdict; its message must not get lost over that.
+      const verdict = (await this.handler(delivery)) as Verdict | undefined;
+      return verdict ?? { kind: 'retry', reason: 'the handler gave no verdict' };
+    } catch (error) {
+      return { kind: 'retry', reason: error instanceof Error ? error.message : String(error) };
+    }
   }
 
   #over(): void {

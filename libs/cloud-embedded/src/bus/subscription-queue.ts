@@ -168,8 +168,7 @@ export class SubscriptionQueue {
     }
     if (message === undefined) return this.#lanes.advance(lane);
     const attempt = (lane.attempts ?? message.attempts) + 1;
-    const settled = await consumer.handle(message, attempt);
-    await this.#settle(lane, attempt, settled);
+    await consumer.handle(message, attempt, (settled) => this.#settle(lane, attempt, settled));
     this.#pump();
   }
 
@@ -202,8 +201,9 @@ export class SubscriptionQueue {
   }
 
   #retry(lane: Lane, attempt: number, afterMs: number | undefined): void {
-    const backoffMs = Math.min(this.spec.minBackoffMs * 2 ** (attempt - 1), this.spec.maxBackoffMs);
-    const notBefore = Date.now() + (afterMs ?? backoffMs);
+    const backoffMs = Math.min(this.spec.minBackoffMs * 2 ** Math.min(attempt - 1, 52), this.spec.maxBackoffMs);
+    const waitMs = afterMs !== undefined && Number.isFinite(afterMs) ? Math.max(0, afterMs) : backoffMs;
+    const notBefore = Math.ceil(Date.now() + waitMs);
     const position = lane.head;
     lane.attempts = attempt;
     this.#lanes.hold(lane, notBefore);
