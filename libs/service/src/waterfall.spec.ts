@@ -51,12 +51,12 @@ describe('the waterfall', () => {
   it('draws a message from the webhook to the last send', () => {
     expect(renderWaterfall(message, { width: 120, color: false })).toBe(
       `trace ${traceId}  2026-01-02T03:04:05.678Z  6 spans
-  POST /webhooks/telegram/:tenant           4.3 ms ━                               200
+  POST /webhooks/telegram/:tenant           4.3 ms ━                        200
     send inbound-messages                   2.5 ms ━
-      process inbound-messages.dispatcher   1.40 s ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ waited 2.5 ms · attempt 2
-        turn                                1.25 s ━━━━━━━━━━━━━━━━━━━━━━━━━━━━    answered
-          chat                              1.10 s ━━━━━━━━━━━━━━━━━━━━━━━━        small-2026 · 812→96 tokens · $0.0012
-          edit telegram                      60 ms                           ━     ✗ rate_limited
+      process inbound-messages.dispatcher   1.40 s ━━━━━━━━━━━━━━━━━━━━━━━━ waited 2.5 ms · attempt 2
+        turn                                1.25 s ━━━━━━━━━━━━━━━━━━━━━    answered
+          chat                              1.10 s ━━━━━━━━━━━━━━━━━━━      small-2026 · 812→96 tokens · $0.0012
+          edit telegram                      60 ms                     ━    ✗ rate_limited
 `,
     );
   });

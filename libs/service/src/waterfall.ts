@@ -9,7 +9,7 @@ export interface WaterfallOptions {
 
 const nameShare = 0.4;
 const maxNameWidth = 60;
-const barWidthLimit = 40;
+const barWidthLimit = 32;
 const durationWidth = 8;
 
 interface Row {
@@ -29,7 +29,7 @@ export function renderWaterfall(spans: readonly StoredSpan[], options: Waterfall
   const traces = [...Map.groupBy(spans, (span) => span.traceId)].map(([traceId, members]) => ({ traceId, rows: rowsOf(members) }));
   const longestName = Math.max(...traces.flatMap(({ rows }) => rows.map((row) => labelOf(row).length)));
   const nameWidth = Math.min(longestName, maxNameWidth, Math.floor(width * nameShare));
-  const barWidth = Math.min(barWidthLimit, Math.max(10, Math.floor((width - nameWidth - durationWidth) * 0.45)));
+  const barWidth = Math.min(barWidthLimit, Math.max(10, Math.floor((width - nameWidth - durationWidth) * 0.35)));
   const paint = options.color ? colored : (_style: unknown, text: string) => text;
 
   const lines: string[] = [];
@@ -113,6 +113,7 @@ function notesOf(span: StoredSpan): string[] {
 
 /** Four digits after the point for small amounts: an answer may cost a hundredth of a cent. */
 function costOf(usd: number): string {
+  if (usd === 0) return '$0';
   return `$${usd < 0.1 ? usd.toFixed(4) : usd.toFixed(2)}`;
 }
 
