@@ -6,7 +6,7 @@ export type { TelegramBot, TelegramBotOptions } from './telegram/bot.js';
 export type { PersonChat, Said, SayOptions } from './telegram/person.js';
 export type { TelegramUpdate, VisibleMessage } from './telegram/types.js';
 export { telegramUpdate, type TelegramUpdateOptions } from './telegram/updates.js';
-export { ManualClock, acceleratedClock, systemClock, type Clock } from './wire/clock.js';
+export { ManualClock, type Clock } from './wire/clock.js';
 export type { Fault, FaultKind, FaultRule, FaultSubject, Faults } from './wire/faults.js';
 export type { Violation } from './wire/flood-gate.js';
 export type { DeliveryObserver, SignedRequest } from './wire/post-webhook.js';

@@ -16,7 +16,7 @@ export interface ModelAnswer {
 }
 
 /** The frames of a stream: what comes before the text, for each token, and after. */
-export interface Frames {
+interface Frames {
   readonly begin: readonly string[];
   token(token: string): string;
   readonly end: readonly string[];

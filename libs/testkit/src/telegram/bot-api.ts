@@ -190,9 +190,7 @@ export class BotApi {
   private chatOf(bot: TelegramBot, parameters: Parameters): ChatHistory {
     const chatId = parameters.text('chat_id');
     if (!chatId) throw new BadRequest('chat_id is empty');
-    const history = [...bot.chats.values()].find(
-      ({ chat }) => String(chat.id) === chatId || (chat.type !== 'private' && `@${chat.username}` === chatId),
-    );
+    const history = bot.chats.get(Number(chatId));
     if (!history) throw new BadRequest('chat not found');
     return history;
   }

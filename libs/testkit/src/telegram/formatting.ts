@@ -4,7 +4,7 @@ import { parseMarkdownV2 } from './markdown-v2.js';
 import type { ParsedText, TelegramEntity } from './types.js';
 
 /** UTF-16 units of a message, counted after the markup is parsed. */
-export const maxTextUnits = 4096;
+const maxTextUnits = 4096;
 /** Bytes of the text before parsing; more is refused whatever it parses to. */
 const maxSourceBytes = 1 << 15;
 

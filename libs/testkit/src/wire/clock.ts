@@ -9,13 +9,6 @@ export interface Clock {
 /** Real time. */
 export const systemClock: Clock = { now: () => Date.now(), sleep: (ms, signal) => realSleep(ms, signal) };
 
-/** Time that runs `factor` times as fast as real time from now on: a retry schedule of minutes is over in seconds. */
-export function acceleratedClock(factor: number): Clock {
-  if (!(factor > 0)) throw new Error(`a clock cannot run ${factor} times as fast`);
-  const start = Date.now();
-  return { now: () => start + (Date.now() - start) * factor, sleep: (ms, signal) => realSleep(ms / factor, signal) };
-}
-
 interface Sleeper {
   readonly until: number;
   readonly wake: () => void;
