@@ -30,7 +30,7 @@ export type EventId = z.infer<typeof eventId>;
 export function idPart(value: string | number): string {
   return String(value)
     .toWellFormed()
-    .replace(/[^A-Za-z0-9\-_.@+=]/g, (character) =>
+    .replace(/[^A-Za-z0-9\-_.@+=]/gu, (character) =>
       [...new TextEncoder().encode(character)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
     );
 }
