@@ -398,7 +398,7 @@ describe('the demo model', () => {
   });
 
   it('compacts a long conversation to an outline', async () => {
-    const history = Array.from({ length: 30 }, (_, n) => [said('user', `q${n} ${'word '.repeat(500)}`), said('assistant', 'a')]).flat();
+    const history = Array.from({ length: 40 }, (_, n) => [said('user', `q${n} ${'word '.repeat(500)}`), said('assistant', 'a')]).flat();
     const { events } = await runTurn(await demo(), turnOf('go on', { history }));
     expect(events[0]).toMatchObject({ type: 'summary', summary: expect.stringContaining('- Person: q0 word') });
   });

@@ -16,27 +16,29 @@ export interface ModelFacts {
  *   ai.google.dev/gemini-api/docs/pricing (Gemini; 3.8 Flash doubles on 2027-01-01)
  * A model that is not listed has no price: its cost is shown as unknown, never as zero.
  */
-const facts: Readonly<Record<string, ModelFacts>> = {
-  'anthropic/claude-haiku-5-5': known(1_000_000, 0.1, 0.5, 0.01, 0.125),
-  'anthropic/claude-sonnet-5-5': known(1_000_000, 2, 10, 0.1, 2.5),
-  'anthropic/claude-opus-5-5': known(1_000_000, 4, 20, 0.2, 5),
-  'anthropic/claude-opus-5': known(1_000_000, 5, 25, 0.5, 6.25),
-  'anthropic/claude-sonnet-5': known(1_000_000, 2, 10, 0.2, 2.5),
-  'anthropic/claude-haiku-4-5': known(200_000, 1, 5, 0.1, 1.25),
-  'openai/gpt-6-luna': known(1_000_000, 0.1, 0.5, 0.01, 0.125),
-  'openai/gpt-6-sol': known(1_000_000, 2, 10, 0.2, 2.5),
-  'openai/gpt-6-astra': known(1_000_000, 10, 50, 1),
-  'openai/gpt-5.6-luna': known(1_000_000, 0.2, 1.2, 0.02),
-  'openai/gpt-5.6-terra': known(1_000_000, 2, 12, 0.2),
-  'openai/gpt-5.5': known(1_000_000, 5, 30, 0.5),
-  'openai/gpt-5.4': known(1_000_000, 2.5, 15, 0.25),
-  'openai/gpt-5.4-mini': known(1_000_000, 0.75, 4.5, 0.075),
-  'openai/gpt-5.4-nano': known(1_000_000, 0.2, 1.25, 0.02),
-  'google/gemini-3.5-flash-lite': known(1_048_576, 0.3, 2.5),
-  'google/gemini-3.8-flash': known(1_048_576, 0.75, 3.75, 0.075),
-  'google/gemini-3.5-flash': known(1_048_576, 1.5, 9),
-  'google/gemini-3.1-pro-preview': known(1_048_576, 2, 12),
-};
+const facts: ReadonlyMap<string, ModelFacts> = new Map(
+  Object.entries({
+    'anthropic/claude-haiku-5-5': known(1_000_000, 0.1, 0.5, 0.01, 0.125),
+    'anthropic/claude-sonnet-5-5': known(1_000_000, 2, 10, 0.1, 2.5),
+    'anthropic/claude-opus-5-5': known(1_000_000, 4, 20, 0.2, 5),
+    'anthropic/claude-opus-5': known(1_000_000, 5, 25, 0.5, 6.25),
+    'anthropic/claude-sonnet-5': known(1_000_000, 2, 10, 0.2, 2.5),
+    'anthropic/claude-haiku-4-5': known(200_000, 1, 5, 0.1, 1.25),
+    'openai/gpt-6-luna': known(1_000_000, 0.1, 0.5, 0.01, 0.125),
+    'openai/gpt-6-sol': known(1_000_000, 2, 10, 0.2, 2.5),
+    'openai/gpt-6-astra': known(1_000_000, 10, 50, 1),
+    'openai/gpt-5.6-luna': known(1_000_000, 0.2, 1.2, 0.02),
+    'openai/gpt-5.6-terra': known(1_000_000, 2, 12, 0.2),
+    'openai/gpt-5.5': known(1_000_000, 5, 30, 0.5),
+    'openai/gpt-5.4': known(1_000_000, 2.5, 15, 0.25),
+    'openai/gpt-5.4-mini': known(1_000_000, 0.75, 4.5, 0.075),
+    'openai/gpt-5.4-nano': known(1_000_000, 0.2, 1.25, 0.02),
+    'google/gemini-3.5-flash-lite': known(1_048_576, 0.3, 2.5),
+    'google/gemini-3.8-flash': known(1_048_576, 0.75, 3.75, 0.075),
+    'google/gemini-3.5-flash': known(1_048_576, 1.5, 9),
+    'google/gemini-3.1-pro-preview': known(1_048_576, 2, 12),
+  }),
+);
 
 /** The model `auto` takes of each provider, by the difficulty of what is asked: small, medium, large. */
 export const routes: Readonly<Record<Exclude<Provider, 'openai-compatible'>, Readonly<Record<Difficulty, string>>>> = {
@@ -47,7 +49,7 @@ export const routes: Readonly<Record<Exclude<Provider, 'openai-compatible'>, Rea
 
 /** Looks a model up by its full id, `anthropic/claude-…`. A dated id (`…-20261007`) has the facts of its undated one. */
 export function factsOf(id: string): ModelFacts {
-  return facts[id] ?? facts[id.replace(/-\d{4}-?\d{2}-?\d{2}$/, '')] ?? {};
+  return facts.get(id) ?? facts.get(id.replace(/-\d{4}-?\d{2}-?\d{2}$/, '')) ?? {};
 }
 
 function known(

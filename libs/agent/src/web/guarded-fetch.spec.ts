@@ -252,7 +252,7 @@ describe('a page', () => {
   it('that is too large is cut, and says so', async () => {
     answer = (_request, response) => {
       response.writeHead(200, { 'content-type': 'text/plain' });
-      const more = (): void => void (response.writable && response.write('x'.repeat(10_000), more));
+      const more = (error?: Error | null): void => void (error ?? response.write('x'.repeat(10_000), more));
       more();
     };
     const { text, truncated } = await webWith({ maxBytes: 25_000 }).get(page(), never);

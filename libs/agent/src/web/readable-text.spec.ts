@@ -10,6 +10,10 @@ describe('the readable text of a page', () => {
     expect(readableText(page)).toBe('Tea & time\n\nTea\nDrink it hot, not cold.\n- green\n- black ☕☕\na < b &unknown; c');
   });
 
+  it('keeps the lines of preformatted text', () => {
+    expect(readableText('<pre>one\ntwo</pre><p>three\nfour')).toBe('one\ntwo\nthree four');
+  });
+
   it('survives what is not closed', () => {
     expect(readableText('<p>one<nav><p>two</p>')).toBe('one\ntwo');
     expect(readableText('a < b')).toBe('a < b');

@@ -27,14 +27,16 @@ function plain(html: string): string {
   const out: string[] = [];
   // Once the end of an element is missing it is missing for good; looking again for each one would cost the square of the page.
   const neverEnding = new Set<string>();
+  let preformatted = false;
+  const say = (text: string): void => void out.push(decode(preformatted ? text : text.replace(/\s+/g, ' ')));
   let at = 0;
   while (at < html.length) {
     const open = html.indexOf('<', at);
     if (open < 0) {
-      out.push(decode(html.slice(at)));
+      say(html.slice(at));
       break;
     }
-    out.push(decode(html.slice(at, open)));
+    say(html.slice(at, open));
     if (html.startsWith('<!--', open)) {
       at = after(html, '-->', open + 4);
       continue;
@@ -46,6 +48,7 @@ function plain(html: string): string {
       continue;
     }
     at = after(html, '>', open + 1);
+    if (name === 'pre' || name === '/pre') preformatted = name === 'pre';
     if (name && unread.has(name) && !neverEnding.has(name)) {
       const end = endOf(html, name, at);
       if (end === undefined) neverEnding.add(name);
