@@ -65,8 +65,10 @@ const beforeLeaving =
   /^(?:ECONNREFUSED|ENOTFOUND|EAI_\w+|E(?:HOST|NET)UNREACH|ENETDOWN|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|ERR_TLS_\w+|ERR_SSL_\w+|CERT_\w+|UNABLE_TO_\w+|\w*SELF_SIGNED\w*|ERR_INVALID_URL)$/;
 
 function reasonOf(error: unknown): { left: boolean; text: string } {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const { code, syscall, name } = cause as { code?: unknown; syscall?: unknown; name?: unknown };
+  const cause = (error as { cause?: unknown }).cause ?? error;
+  const { code, syscall, name, message } = cause as { code?: unknown; syscall?: unknown; name?: unknown; message?: unknown };
+  // fetch never calls some ports, and gives this no code.
+  if (message === 'bad port') return { left: false, text: message };
   const text = typeof code === 'string' ? code : String(name);
   return { left: !(beforeLeaving.test(text) || syscall === 'connect'), text };
 }

@@ -22,7 +22,7 @@ class TelegramRefusal extends TerminalError {
 
 /** The sentence with which Telegram refused a request; `undefined` when the error is anything else. */
 export function refusalOf(error: unknown): string | undefined {
-  return isTerminal(error) && error instanceof Error && 'description' in error ? String(error.description) : undefined;
+  return isTerminal(error) ? (error as Partial<TelegramRefusal>).description : undefined;
 }
 
 /** The Bot API for one bot. */

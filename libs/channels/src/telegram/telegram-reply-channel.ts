@@ -14,7 +14,7 @@ import { directTopicPrefix } from './telegram-message.js';
  * https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this
  */
 const chatRate: Rate = { burst: 3, perSecond: 0.9 };
-const groupRate: Rate = { burst: 5, perSecond: 0.25 };
+const groupRate: Rate = { burst: 3, perSecond: 0.28 };
 const botRate: Rate = { burst: 25, perSecond: 25 };
 
 const sentMessage = z.object({ message_id: z.int() });
