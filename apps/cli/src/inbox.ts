@@ -62,9 +62,10 @@ export function registerInbox(program: Command): void {
 }
 
 async function list({ tenant, conversation, state, limit, cursor, ...options }: ListOptions): Promise<void> {
+  const tenantId = tenant === undefined || tenant === '_unrouted' ? (tenant as TenantId | undefined) : parseTenantId(tenant);
   const page = await withInstance(options, ({ controlPlane }) =>
     controlPlane.inbox({
-      ...(tenant !== undefined && { tenantId: tenant === '_unrouted' ? (tenant as TenantId) : parseTenantId(tenant) }),
+      ...(tenantId && { tenantId }),
       ...(conversation !== undefined && { conversationId: conversation as ConversationId }),
       ...(state && { state }),
       limit,

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { relative } from 'node:path';
@@ -20,11 +21,11 @@ export function nodeCheck(version = process.versions.node): Check {
 /** The data folder is there, ours to write, and has room. */
 export async function dataFolderChecks({ ROCKPOOL_DATA_DIR: folder }: PlatformConfig): Promise<Check[]> {
   const name = 'data folder';
-  const info = await stat(folder).catch((error: NodeJS.ErrnoException) => error);
-  if (info instanceof Error) {
-    return info.code === 'ENOENT'
+  const info = await statOrCode(folder);
+  if (typeof info === 'string') {
+    return info === 'ENOENT'
       ? [{ name, state: 'warn', detail: `${folder} does not exist yet`, remedy: 'it is made at the first start: npm start' }]
-      : [{ name, state: 'fail', detail: `${folder}: ${info.code}`, remedy: 'give this user access to it, or set ROCKPOOL_DATA_DIR' }];
+      : [{ name, state: 'fail', detail: `${folder}: ${info}`, remedy: 'give this user access to it, or set ROCKPOOL_DATA_DIR' }];
   }
   if (!info.isDirectory()) return [{ name, state: 'fail', detail: `${folder} is no folder`, remedy: 'set ROCKPOOL_DATA_DIR to a folder' }];
   const writable = await access(folder, constants.R_OK | constants.W_OK | constants.X_OK).then(
@@ -55,9 +56,9 @@ export async function keyFileCheck(
   dataExists: boolean,
 ): Promise<Check> {
   const name = 'key file';
-  const info = await stat(file).catch((error: NodeJS.ErrnoException) => error);
-  if (info instanceof Error) {
-    if (info.code !== 'ENOENT') return { name, state: 'fail', detail: `${file}: ${info.code}`, remedy: 'give this user access to it' };
+  const info = await statOrCode(file);
+  if (typeof info === 'string') {
+    if (info !== 'ENOENT') return { name, state: 'fail', detail: `${file}: ${info}`, remedy: 'give this user access to it' };
     return dataExists
       ? {
           name,
@@ -108,4 +109,9 @@ export async function clockCheck(url: string): Promise<Check> {
   if (offMs <= clockToleranceMs) return { name, state: 'ok', detail: `as ${new URL(url).host} has it` };
   const detail = `${Math.round(offMs / 1000)} s off ${new URL(url).host}`;
   return { name, state: 'fail', detail, remedy: 'set the clock (NTP): signed webhooks are refused when it is wrong' };
+}
+
+/** What is at the path, or the system's code for why nobody can say. */
+async function statOrCode(path: string): Promise<Stats | string> {
+  return stat(path).catch((error: NodeJS.ErrnoException) => error.code ?? error.message);
 }

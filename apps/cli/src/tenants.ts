@@ -28,8 +28,9 @@ export function registerTenants(program: Command): void {
   onInstance(tenants.command('show <tenant>').description('one tenant: settings, addresses, secrets (never their values), audit log'), [
     'rockpool tenants show alice',
   ]).action(async (id: string, options: InstanceOptions) => {
+    const tenantId = parseTenantId(id);
     await withInstance(options, async ({ controlPlane, url }) => {
-      const tenant = await controlPlane.tenant(parseTenantId(id));
+      const tenant = await controlPlane.tenant(tenantId);
       if (options.json) return printJson(tenant);
       const { publicUrl } = await controlPlane.status();
       const { settingsText } = await import('@rockpool/tenancy');
@@ -64,8 +65,9 @@ export function registerTenants(program: Command): void {
   ])
     .option('--days <n>', 'how long it can be opened', parseDays, 7)
     .action(async (id: string, options: InstanceOptions & { days: number }) => {
+      const tenantId = parseTenantId(id);
       await withInstance(options, async ({ controlPlane, url, config }) => {
-        const link = await controlPlane.chatLink(parseTenantId(id), { lifetimeMs: options.days * 86_400_000 });
+        const link = await controlPlane.chatLink(tenantId, { lifetimeMs: options.days * 86_400_000 });
         const { publicUrl } = await controlPlane.status();
         const address = `${publicUrl ?? url ?? `http://127.0.0.1:${config.PORT}`}${link.path}`;
         if (options.json) return printJson({ ...link, url: address });

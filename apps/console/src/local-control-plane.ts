@@ -114,7 +114,7 @@ export class LocalControlPlane extends ControlPlane {
     return { path: link.path, expiresAt: link.expiresAt.toISOString() };
   }
 
-  override registerWebhooks(publicUrl = this.parts.config.ROCKPOOL_PUBLIC_URL): Promise<WebhookRegistration[]> {
+  override async registerWebhooks(publicUrl = this.parts.config.ROCKPOOL_PUBLIC_URL): Promise<WebhookRegistration[]> {
     if (publicUrl === undefined) throw new InvalidInput('set ROCKPOOL_PUBLIC_URL: Telegram has to be told where to deliver');
     return this.#bots.registerWebhooks(publicUrl);
   }
