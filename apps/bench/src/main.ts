@@ -1,0 +1,39 @@
+import { writeFile } from 'node:fs/promises';
+import { cpus, totalmem } from 'node:os';
+import { Command } from 'commander';
+import { table, type Figure } from './figures.js';
+import { measureIngress } from './ingress.bench.js';
+import { measureMessages, measureStart } from './messages.bench.js';
+
+const benchmarks: Record<string, (short: boolean) => Promise<Figure[]>> = {
+  ingress: (short) => measureIngress(short ? 2 : 10),
+  messages: (short) => measureMessages(short ? 3 : 20),
+  start: (short) => measureStart(short ? 1 : 5),
+};
+
+const program = new Command('bench')
+  .description(
+    'Measures the built product on this machine, beside simulators on loopback. Compare ratios of one run; absolute times are the machine’s.',
+  )
+  .argument('[names...]', `what to measure: ${Object.keys(benchmarks).join(', ')} (all)`)
+  .option('--short', 'a quick look: fewer seconds and runs')
+  .option('--json [file]', 'print JSON, or write it to a file beside the table')
+  .parse();
+
+const options = program.opts<{ short?: boolean; json?: string | true }>();
+const names = program.args.length > 0 ? program.args : Object.keys(benchmarks);
+const unknown = names.filter((name) => !(name in benchmarks));
+if (unknown.length > 0) program.error(`there is no benchmark ${unknown.join(', ')}; there are ${Object.keys(benchmarks).join(', ')}`);
+
+const results: Record<string, Figure[]> = {};
+for (const name of names) {
+  process.stderr.write(`measuring ${name} …\n`);
+  results[name] = await benchmarks[name]!(options.short ?? false);
+}
+const machine = { node: process.version, cpus: cpus().length, model: cpus()[0]?.model, memoryGiB: Math.round(totalmem() / 2 ** 30) };
+const report = JSON.stringify({ at: new Date().toISOString(), short: options.short ?? false, machine, results }, null, 2);
+if (options.json === true) process.stdout.write(`${report}\n`);
+else {
+  if (options.json) await writeFile(options.json, `${report}\n`);
+  process.stdout.write(`${table(Object.values(results).flat())}\n`);
+}

@@ -1,0 +1,159 @@
+import { ModelSimulator, telegramUpdate, TelegramSimulator, type TelegramBot } from '@rockpool/testkit';
+import { quantile, rounded, type Figure } from './figures.js';
+import { startProduct, type Product } from './product.js';
+
+/** Each has its own bot, as tenants do; Telegram limits sends by bot. */
+const bots = 40;
+
+interface Bench {
+  readonly product: Product;
+  readonly telegram: TelegramSimulator;
+  readonly bots: readonly TelegramBot[];
+  close(): Promise<void>;
+}
+
+async function open(tenantCount: number): Promise<Bench> {
+  const telegram = new TelegramSimulator({ limits: 'off' });
+  const model = new ModelSimulator();
+  const environment = {
+    ROCKPOOL_TELEGRAM_API_URL: await telegram.start(),
+    OPENAI_BASE_URL: `${await model.start()}/v1`,
+    BENCH_SECRET: 'bench-secret',
+  };
+  const tokens = Array.from({ length: tenantCount }, (_, n) => `${1000 + n}:token`);
+  const tenants = tokens.map(
+    (_, n) => `  t${n}: { channels: { telegram: { botToken: "env://TOKEN_${n}", webhookSecret: "env://BENCH_SECRET", dmPolicy: open } } }`,
+  );
+  const secrets = Object.fromEntries(tokens.map((token, n) => [`TOKEN_${n}`, token]));
+  const product = await startProduct({ ...environment, ...secrets }, `tenants:\n${tenants.join('\n')}\n`);
+  const made = tokens.slice(0, bots).map((token) => telegram.bot({ token }));
+  return {
+    product,
+    telegram,
+    bots: made,
+    async close() {
+      await product.close();
+      await Promise.all([telegram.close(), model.close()]);
+    },
+  };
+}
+
+interface Timing {
+  readonly firstSignMs: number;
+  readonly answerMs: number;
+}
+
+let next = 1;
+
+/** Posts one message of a new person and resolves with what the simulated Telegram saw, and when. Times count from the moment the webhook is sent. */
+async function exchange({ product, telegram, bots: all }: Bench): Promise<Timing> {
+  const n = next++;
+  const index = n % all.length;
+  const bot = all[index]!;
+  const chat = telegram.person({ id: 1_000_000 + n, name: `P${n}` }).chat(bot);
+  const { headers, body } = telegramUpdate({ updateId: n, fromId: 1_000_000 + n, secret: 'bench-secret', text: `message ${n}` });
+  const began = performance.now();
+  const sign = Promise.withResolvers<number>();
+  const answer = Promise.withResolvers<number>();
+  const stop = chat.listen(() => {
+    sign.resolve(performance.now() - began);
+    if (chat.visible().some((message) => message.from === 'bot' && message.text.includes(`message ${n}`)))
+      answer.resolve(performance.now() - began);
+  });
+  const response = await fetch(`${product.url}/webhooks/telegram/t${index}`, { method: 'POST', headers, body });
+  if (response.status !== 200) throw new Error(`webhook ${n} got ${response.status}`);
+  const timing = { firstSignMs: await sign.promise, answerMs: await answer.promise };
+  stop();
+  return timing;
+}
+
+/** Webhook to first sign and to final answer at 50 messages a second, messages a second in a closed loop, and memory, beside a model without delay. */
+export async function measureMessages(seconds: number): Promise<Figure[]> {
+  const bench = await open(bots);
+  try {
+    for (let warm = 0; warm < 300; warm += 30) await Promise.all(Array.from({ length: 30 }, () => exchange(bench)));
+    const timings = await openLoop(bench, 50, seconds);
+    const { rate, peakMiB } = await closedLoop(bench, 64, seconds);
+    const signs = timings.map(({ firstSignMs }) => firstSignMs);
+    const answers = timings.map(({ answerMs }) => answerMs);
+    return [
+      { name: 'webhook to first sign, 50/s, p50', value: rounded(quantile(signs, 0.5)), unit: 'ms', target: { at: 'most', value: 3 } },
+      { name: 'webhook to first sign, 50/s, p99', value: rounded(quantile(signs, 0.99)), unit: 'ms', target: { at: 'most', value: 20 } },
+      { name: 'webhook to final answer, 50/s, p50', value: rounded(quantile(answers, 0.5)), unit: 'ms', target: { at: 'most', value: 8 } },
+      {
+        name: 'webhook to final answer, 50/s, p99',
+        value: rounded(quantile(answers, 0.99)),
+        unit: 'ms',
+        target: { at: 'most', value: 40 },
+      },
+      { name: 'messages end to end, 64 at once', value: Math.round(rate), unit: 'messages/s', target: { at: 'least', value: 300 } },
+      { name: 'resident memory under load', value: Math.round(peakMiB), unit: 'MiB', target: { at: 'most', value: 350 } },
+    ];
+  } finally {
+    await bench.close();
+  }
+}
+
+async function openLoop(bench: Bench, perSecond: number, seconds: number): Promise<Timing[]> {
+  const running: Promise<Timing>[] = [];
+  const began = performance.now();
+  for (let n = 0; n < perSecond * seconds; n++) {
+    const waitMs = began + (n * 1000) / perSecond - performance.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    running.push(exchange(bench));
+  }
+  return Promise.all(running);
+}
+
+async function closedLoop(bench: Bench, width: number, seconds: number): Promise<{ rate: number; peakMiB: number }> {
+  const began = performance.now();
+  const until = began + seconds * 1000;
+  let done = 0;
+  let peakMiB = 0;
+  const sampling = setInterval(() => void bench.product.residentMiB().then((value) => (peakMiB = Math.max(peakMiB, value))), 250);
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      while (performance.now() < until) {
+        await exchange(bench);
+        done += 1;
+      }
+    }),
+  );
+  clearInterval(sampling);
+  return { rate: done / ((performance.now() - began) / 1000), peakMiB };
+}
+
+/** Process start to ready and to the first reply, and memory idle with one and with a thousand tenants. */
+export async function measureStart(runs: number): Promise<Figure[]> {
+  const ready: number[] = [];
+  const firstReply: number[] = [];
+  let idleMiB = Number.NaN;
+  for (let run = 0; run < runs; run++) {
+    const bench = await open(1);
+    try {
+      await bench.product.process.kill('SIGTERM');
+      const began = performance.now();
+      await bench.product.process.start();
+      ready.push(performance.now() - began);
+      idleMiB = await bench.product.residentMiB();
+      await exchange(bench);
+      firstReply.push(performance.now() - began);
+    } finally {
+      await bench.close();
+    }
+  }
+  const thousand = await open(1000);
+  try {
+    await thousand.product.process.restart('SIGTERM');
+    await exchange(thousand);
+    const thousandMiB = await thousand.product.residentMiB();
+    return [
+      { name: 'start to ready', value: Math.round(quantile(ready, 0.5)), unit: 'ms', target: { at: 'most', value: 1500 } },
+      { name: 'start to first reply', value: Math.round(quantile(firstReply, 0.5)), unit: 'ms' },
+      { name: 'resident memory, idle', value: Math.round(idleMiB), unit: 'MiB', target: { at: 'most', value: 150 } },
+      { name: 'resident memory, 1,000 tenants', value: Math.round(thousandMiB), unit: 'MiB', target: { at: 'most', value: 220 } },
+    ];
+  } finally {
+    await thousand.close();
+  }
+}
