@@ -17,8 +17,9 @@ const busy = 5;
 /**
  * The folder in which the embedded engine keeps everything but its keys, held by one process at a time.
  *
- * The lock is an open exclusive transaction on `lock.db`. The operating system ends it with the process, however that dies, so no lock is ever stale.
- * Reading `lock.db` as a file from within the holding process would lose the lock (that is how POSIX locks are); nothing needs to.
+ * The lock is an open exclusive transaction on `lock.db`. The operating system ends it with the process, however that dies, so no lock is
+ * ever stale. Reading `lock.db` as a file from within the holding process would lose the lock (that is how POSIX locks are); nothing needs
+ * to.
  */
 export class DataFolder {
   private constructor(
@@ -29,8 +30,9 @@ export class DataFolder {
   ) {}
 
   /**
-   * Makes the folder if need be (readable by its owner only), takes the lock and opens the database, changing it to the present format. Rejects with
-   * `unavailable` when another process holds the folder, or when a newer version of Rockpool has written it: then nothing has been touched.
+   * Makes the folder if need be (readable by its owner only), takes the lock and opens the database, changing it to the present format.
+   * Rejects with `unavailable` when another process holds the folder, or when a newer version of Rockpool has written it: then nothing has
+   * been touched.
    */
   static async open(folder: string, steps: readonly Migration[] = migrations): Promise<DataFolder> {
     const path = resolve(folder);

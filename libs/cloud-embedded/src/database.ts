@@ -46,8 +46,8 @@ export class Database {
   }
 
   /**
-   * Opens the file or creates it. With `synchronous` FULL (the default) a write that resolved survives a power cut; with NORMAL it survives the
-   * death of the process only. Rejects what is no database with `unavailable`.
+   * Opens the file or creates it. With `synchronous` FULL (the default) a write that resolved survives a power cut; with NORMAL it survives
+   * the death of the process only. Rejects what is no database with `unavailable`.
    */
   static open(file: string, options: { synchronous?: 'FULL' | 'NORMAL' | 'OFF' } = {}): Database {
     let db: DatabaseSync | undefined;
@@ -81,8 +81,9 @@ export class Database {
   }
 
   /**
-   * Runs `work` in the next commit and resolves with its result when that commit is on disk. A work that throws undoes only itself and rejects with what it
-   * threw; when the commit fails, every work in it rejects with `unavailable` and none has happened. `work` is synchronous and may run statements only.
+   * Runs `work` in the next commit and resolves with its result when that commit is on disk. A work that throws undoes only itself and
+   * rejects with what it threw; when the commit fails, every work in it rejects with `unavailable` and none has happened. `work` is
+   * synchronous and may run statements only.
    *
    * With `withinMs` the work is in no hurry: it joins the next commit, or makes one after this many milliseconds.
    */

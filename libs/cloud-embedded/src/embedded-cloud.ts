@@ -43,8 +43,8 @@ export interface EmbeddedCloud extends Cloud {
 }
 
 /**
- * Opens the engine over a data folder. Nothing but the master key is needed beside that folder, and after a crash at any moment all that was accepted is there.
- * Rejects with `unavailable` when another process holds the folder, with the process to look for.
+ * Opens the engine over a data folder. Nothing but the master key is needed beside that folder, and after a crash at any moment all that
+ * was accepted is there. Rejects with `unavailable` when another process holds the folder, with the process to look for.
  */
 export async function openEmbeddedCloud(options: EmbeddedCloudOptions): Promise<EmbeddedCloud> {
   const folder = await DataFolder.open(options.dataDir);

@@ -22,13 +22,18 @@ const maxAttempts = 10;
 /** Expired documents deleted by one write. */
 const sweepChunk = 500;
 
-/** Documents as JSON rows of one table. Reads are answered at once from committed rows; writes share commits with everything else in the database. */
+/**
+ * Documents as JSON rows of one table. Reads are answered at once from committed rows; writes share commits with everything else in the
+ * database.
+ */
 export class SqliteDocuments extends Documents {
   readonly #store: DocumentStore;
   readonly #watchers: Watchers;
   readonly #contention = new Contention();
 
-  /** Uses the table `documents`. Makes the declared indexes, which takes a while when there are many documents of that collection already. */
+  /**
+   * Uses the table `documents`. Makes the declared indexes, which takes a while when there are many documents of that collection already.
+   */
   constructor(
     private readonly database: Database,
     indexes: readonly IndexDeclaration[],
@@ -76,7 +81,6 @@ export class SqliteDocuments extends Documents {
     let leaveLine: (() => void) | undefined;
     for (let attempt = 1; ; attempt++) {
       const transaction = new SqliteTransaction(this.#store, this.#contention, leaveLine);
-      leaveLine = undefined;
       let staleAt: string;
       try {
         const outcome = await this.#attempt(transaction, run);

@@ -23,8 +23,9 @@ const replayChunk = 200;
 /**
  * The bus on one machine: messages are rows, deliveries happen in this process.
  *
- * A subscription exists when it is in the catalogue given at opening, or once somebody subscribed. A later opening whose catalogue lacks it gives it no
- * new messages; those it has stay until somebody subscribes again. A handler that ignores its aborted signal keeps its key until it ends.
+ * A subscription exists when it is in the catalogue given at opening, or once somebody subscribed. A later opening whose catalogue lacks it
+ * gives it no new messages; those it has stay until somebody subscribes again. A handler that ignores its aborted signal keeps its key
+ * until it ends.
  */
 export class SqliteMessageBus extends MessageBus {
   readonly #store: MessageStore;

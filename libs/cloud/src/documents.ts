@@ -2,8 +2,9 @@
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json | undefined };
 
 /**
- * A stored document: an object, at most 1 MiB as JSON. `path` alternates collection and id: `tenants/alice/turns/telegram:1:2`. No part of it is empty, `.`,
- * `..`, `__x__`, longer than 1,500 bytes, or has a control character; what breaks this is `invalid`. `version` is opaque, changes with every write and never recurs.
+ * A stored document: an object, at most 1 MiB as JSON. `path` alternates collection and id: `tenants/alice/turns/telegram:1:2`. No part of
+ * it is empty, `.`, `..`, `__x__`, longer than 1,500 bytes, or has a control character; what breaks this is `invalid`. `version` is opaque,
+ * changes with every write and never recurs.
  */
 export interface Document<Data = unknown> {
   readonly path: string;
@@ -18,10 +19,11 @@ export interface WriteOptions {
 }
 
 /**
- * One page of one collection (`{ collection: 'tenants/alice/turns' }`) or of all collections with a name, below any parent (`{ group: 'turns' }`).
- * Equality on any number of fields, one range, one order. Field names are top-level or dotted. The ordered (and ranged) field comes last in the index
- * that must be declared; ties are broken by path, in the same direction. Only documents that have the ordered field are found; null comes before numbers, numbers
- * before strings. `1`, `'1'` and `true` are different values, and a range of numbers finds no strings. A query that makes no sense is `invalid`.
+ * One page of one collection (`{ collection: 'tenants/alice/turns' }`) or of all collections with a name, below any parent (`{ group:
+ * 'turns' }`). Equality on any number of fields, one range, one order. Field names are top-level or dotted. The ordered (and ranged) field
+ * comes last in the index that must be declared; ties are broken by path, in the same direction. Only documents that have the ordered field
+ * are found; null comes before numbers, numbers before strings. `1`, `'1'` and `true` are different values, and a range of numbers finds no
+ * strings. A query that makes no sense is `invalid`.
  */
 export interface Query {
   readonly from: { readonly collection: string } | { readonly group: string };
@@ -46,9 +48,9 @@ export interface Page<Data = unknown> {
 }
 
 /**
- * An index that must exist for a query to be allowed. Queries of a collection by id order, by equality on one field, or by range and order of one field need
- * none, as in Firestore; equality on several fields, equality with an order or range on another field, and every collection-group query need one that has
- * exactly these fields.
+ * An index that must exist for a query to be allowed. Queries of a collection by id order, by equality on one field, or by range and order
+ * of one field need none, as in Firestore; equality on several fields, equality with an order or range on another field, and every
+ * collection-group query need one that has exactly these fields.
  */
 export interface IndexDeclaration {
   /** The collection's own name: `turns`. */
@@ -74,9 +76,9 @@ export type Snapshot<Data = unknown> = { readonly items: Document<Data>[] };
 
 /**
  * Documents in a tree, with optimistic transactions.
- *
  * - A write that resolved is durable.
- * - `transaction` runs its function again when what it read has changed (at most 10 times, then `conflict`), so the function has no other effects.
+ * - `transaction` runs its function again when what it read has changed (at most 10 times, then `conflict`), so the function has no other
+ *   effects.
  * - Every query but the trivial ones needs a declared index, in every engine: one that is not declared is refused with `undeclared_index`.
  */
 export abstract class Documents {
@@ -92,8 +94,8 @@ export abstract class Documents {
   abstract query<Data>(query: Query): Promise<Page<Data>>;
   abstract transaction<Result>(run: (transaction: Transaction) => Promise<Result>): Promise<Result>;
   /**
-   * Calls `listener` with the first page of the query now and after each change to it; changes in quick succession may come as one. Resolves once the first call
-   * was made; the function stops it.
+   * Calls `listener` with the first page of the query now and after each change to it; changes in quick succession may come as one.
+   * Resolves once the first call was made; the function stops it.
    */
   abstract watch<Data>(query: Query, listener: (snapshot: Snapshot<Data>) => void): Promise<() => void>;
 }

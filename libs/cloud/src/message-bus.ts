@@ -1,8 +1,8 @@
 import type { SubscriptionSpec, Topic } from '@rockpool/contracts';
 
 /**
- * A message as a publisher gives it. Body ≤ 9 MiB, ordering key ≤ 1 KiB (an empty one is none). At most 100 attributes, names ≤ 256 bytes, values ≤ 1 KiB;
- * `traceparent` and `ce-*` travel there.
+ * A message as a publisher gives it. Body ≤ 9 MiB, ordering key ≤ 1 KiB (an empty one is none). At most 100 attributes, names ≤ 256 bytes,
+ * values ≤ 1 KiB; `traceparent` and `ce-*` travel there.
  */
 export interface OutgoingMessage {
   readonly topic: Topic;
@@ -33,8 +33,8 @@ export type DeliveryHandler = (delivery: Delivery) => Promise<Verdict>;
 /** A running consumer. */
 export interface Subscription {
   /**
-   * Stops taking messages, waits up to `drainMs` (default 5,000) for those being handled, then aborts their signals. What is unfinished is redelivered, once
-   * its handler has ended or the process has: two deliveries of one key do not overlap even then.
+   * Stops taking messages, waits up to `drainMs` (default 5,000) for those being handled, then aborts their signals. What is unfinished is
+   * redelivered, once its handler has ended or the process has: two deliveries of one key do not overlap even then.
    */
   close(drainMs?: number): Promise<void>;
 }
@@ -60,18 +60,18 @@ export interface DeadLetter {
 
 /**
  * At least once, ordered per key.
- *
- * - `publish` resolves only when the message is durable; it then reaches every subscription of its topic that exists, once the handler acks it.
- * - Two deliveries of one (subscription, ordering key) never overlap, and first deliveries come in publish order. A message that is retried holds
- *   back the later ones of its key until it is acked or dead. Other keys, and messages without key, are not held back.
+ * - `publish` resolves only when the message is durable; it then reaches every subscription of its topic that exists, once the handler acks
+ *   it.
+ * - Two deliveries of one (subscription, ordering key) never overlap, and first deliveries come in publish order. A message that is retried
+ *   holds back the later ones of its key until it is acked or dead. Other keys, and messages without key, are not held back.
  * - A message being handled when the process dies comes back.
- * - A failed delivery comes back after `minBackoffMs · 2^(attempt-1)`, at most `maxBackoffMs`, or after the verdict's `afterMs`; after `maxAttempts`
- *   deliveries it is a dead letter, kept until replayed or purged.
+ * - A failed delivery comes back after `minBackoffMs · 2^(attempt-1)`, at most `maxBackoffMs`, or after the verdict's `afterMs`; after
+ *   `maxAttempts` deliveries it is a dead letter, kept until replayed or purged.
  */
 export abstract class MessageBus {
   /**
-   * Resolves with the message id. Rejects with `unavailable` when it cannot be made durable: the message is then not published; with `too_large` or
-   * `invalid` when it breaks a limit of {@link OutgoingMessage}. The body may be reused at once.
+   * Resolves with the message id. Rejects with `unavailable` when it cannot be made durable: the message is then not published; with
+   * `too_large` or `invalid` when it breaks a limit of {@link OutgoingMessage}. The body may be reused at once.
    */
   abstract publish(message: OutgoingMessage): Promise<string>;
 

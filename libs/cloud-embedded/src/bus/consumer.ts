@@ -23,7 +23,9 @@ export class Consumer implements Subscription {
     return !this.#closed && this.#running.size < this.maxConcurrency;
   }
 
-  /** Runs the handler and passes what came of it to `settle`; the delivery is over when both are. A handler that throws asks for a retry. */
+  /**
+   * Runs the handler and passes what came of it to `settle`; the delivery is over when both are. A handler that throws asks for a retry.
+   */
   async handle(message: StoredMessage, attempt: number, settle: (settled: Settled) => Promise<void> | void): Promise<void> {
     const delivery = new StoredDelivery(message, attempt);
     this.#running.add(delivery);

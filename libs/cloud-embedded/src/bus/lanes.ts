@@ -4,8 +4,8 @@ import { Fifo } from './fifo.js';
 const longestTimerMs = 2 ** 31 - 1;
 
 /**
- * The line of one ordering key, or of one message without key. `head` is the position being delivered or next to be; the line is in one place at a
- * time: among the ready ones, with a consumer, or resting until its head may be tried again.
+ * The line of one ordering key, or of one message without key. `head` is the position being delivered or next to be; the line is in one
+ * place at a time: among the ready ones, with a consumer, or resting until its head may be tried again.
  */
 export interface Lane {
   readonly key: string | undefined;
@@ -16,8 +16,8 @@ export interface Lane {
 }
 
 /**
- * Positions waiting in memory, by ordering key. Lines take turns: each gives one message and goes to the back, so that a flood under one key costs
- * the others nothing. A position takes eight bytes; the messages themselves stay on disk.
+ * Positions waiting in memory, by ordering key. Lines take turns: each gives one message and goes to the back, so that a flood under one
+ * key costs the others nothing. A position takes eight bytes; the messages themselves stay on disk.
  */
 export class Lanes {
   readonly #byKey = new Map<string, Lane>();

@@ -3,8 +3,9 @@ import type { SubscriptionSpec } from '@rockpool/contracts';
 import type { Database } from '../database.js';
 
 /**
- * Every subscription has its own copy of a message, one row, deleted when it is acked. The row's key is its position: the subscription's number in
- * the high bits, a sequence in the low ones, so that one tree without any index gives each subscription its messages in publish order.
+ * Every subscription has its own copy of a message, one row, deleted when it is acked. The row's key is its position: the subscription's
+ * number in the high bits, a sequence in the low ones, so that one tree without any index gives each subscription its messages in publish
+ * order.
  */
 const schema = `
   CREATE TABLE IF NOT EXISTS bus_subscriptions (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);

@@ -6,7 +6,10 @@ import { Consumer, type Settled } from './consumer.js';
 import { type Lane, Lanes } from './lanes.js';
 import type { MessageStore, StoredMessage } from './message-store.js';
 
-/** Below this many deliverable lines the table is read on, a page at a time. Above `plenty` of them what is published stays on disk for the while. */
+/**
+ * Below this many deliverable lines the table is read on, a page at a time. Above `plenty` of them what is published stays on disk for the
+ * while.
+ */
 const scarce = 256;
 const plenty = 4_096;
 const pageSize = 512;
@@ -25,9 +28,9 @@ const storageRetryMs = 1_000;
 /**
  * The messages of one subscription on their way to its consumers.
  *
- * Every message is a row until it is acked. Memory knows the positions of a stretch of the table, from the oldest message up to `#readThrough`; while
- * that stretch reaches the end of the table (`#caughtUp`), a published message joins it directly and no query is made. Which messages are being handled
- * is known to memory only, so after a crash all that were not acked are simply there again.
+ * Every message is a row until it is acked. Memory knows the positions of a stretch of the table, from the oldest message up to
+ * `#readThrough`; while that stretch reaches the end of the table (`#caughtUp`), a published message joins it directly and no query is
+ * made. Which messages are being handled is known to memory only, so after a crash all that were not acked are simply there again.
  */
 export class SubscriptionQueue {
   readonly #lanes = new Lanes(() => this.#pump());
@@ -180,7 +183,10 @@ export class SubscriptionQueue {
     return fresh;
   }
 
-  /** Does what the verdict says. It returns without waiting for an ack to be on disk, so that the next message of the key need not wait either. */
+  /**
+   * Does what the verdict says. It returns without waiting for an ack to be on disk, so that the next message of the key need not wait
+   * either.
+   */
   #settle(lane: Lane, attempt: number, settled: Settled): Promise<void> | undefined {
     switch (settled.kind) {
       case 'ack':
@@ -252,7 +258,10 @@ export class SubscriptionQueue {
     }
   }
 
-  /** Storage that fails leaves the messages where they are, and `check` tells the operator; anything else is a fault of ours and must be seen. */
+  /**
+   * Storage that fails leaves the messages where they are, and `check` tells the operator; anything else is a fault of ours and must be
+   * seen.
+   */
   #expectStorageFault(error: unknown): void {
     if (codeOf(error) !== 'unavailable') throw error;
   }

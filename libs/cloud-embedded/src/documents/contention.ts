@@ -4,8 +4,9 @@ import { clearTimeout, setTimeout } from 'node:timers';
 const patienceMs = 1_000;
 
 /**
- * Lines for what transactions have collided on. Optimism alone would let twenty writers of one document run twenty times each; once two have collided there,
- * they take turns. A transaction stands in one line at a time and enters it holding no other, so lines cannot deadlock.
+ * Lines for what transactions have collided on. Optimism alone would let twenty writers of one document run twenty times each; once two
+ * have collided there, they take turns. A transaction stands in one line at a time and enters it holding no other, so lines cannot
+ * deadlock.
  */
 export class Contention {
   readonly #lines = new Map<string, (() => void)[]>();

@@ -14,7 +14,9 @@ export interface IndexNeed {
   readonly ordered: string | undefined;
 }
 
-/** The value of a field as SQLite sorts it. The text must be the same in index and query, or SQLite does not see that they belong together. */
+/**
+ * The value of a field as SQLite sorts it. The text must be the same in index and query, or SQLite does not see that they belong together.
+ */
 export function fieldExpression(field: string): string {
   return `json_extract(data, '${jsonPath(field)}')`;
 }
@@ -39,8 +41,8 @@ export function literal(text: string): string {
 }
 
 /**
- * The SQLite indexes behind queries. A declared index is a real one, over the documents of that collection name only, so that the others pay nothing for it.
- * The indexes of a single field, which need no declaration, are made when such a query is first asked.
+ * The SQLite indexes behind queries. A declared index is a real one, over the documents of that collection name only, so that the others
+ * pay nothing for it. The indexes of a single field, which need no declaration, are made when such a query is first asked.
  */
 export class DocumentIndexes {
   readonly #declared: readonly IndexDeclaration[];

@@ -11,7 +11,10 @@ export interface DocumentPath {
 const maxPathBytes = 6_144;
 const maxPartBytes = 1_500;
 
-/** Parses `tenants/alice/turns/telegram:1:2`. Throws `InvalidInput` for what Firestore would refuse as well, so that a path that works here works there. */
+/**
+ * Parses `tenants/alice/turns/telegram:1:2`. Throws `InvalidInput` for what Firestore would refuse as well, so that a path that works here
+ * works there.
+ */
 export function documentPath(path: string): DocumentPath {
   const parts = partsOf(path);
   if (parts.length % 2 !== 0) throw new InvalidInput(`${path} is the path of a collection, not of a document`);

@@ -26,8 +26,9 @@ const maxLimit = 1_000;
 
 /**
  * Translates a query to statements that walk one index, and nothing but the rows of the page. Each names its index, so SQLite cannot choose
- * worse as the table grows. After a cursor the walk has up to three stages: the rest of the rows that tie with the cursor, then those beyond it,
- * then (descending) those whose value is null. Written as one condition, SQLite would scan the ties from their beginning on every page.
+ * worse as the table grows. After a cursor the walk has up to three stages: the rest of the rows that tie with the cursor, then those
+ * beyond it, then (descending) those whose value is null. Written as one condition, SQLite would scan the ties from their beginning on
+ * every page.
  */
 export function planQuery(query: Query, indexes: DocumentIndexes): QueryPlan {
   const limit = query.limit ?? defaultLimit;

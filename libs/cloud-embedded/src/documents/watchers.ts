@@ -20,8 +20,8 @@ interface Watcher {
 }
 
 /**
- * Tells watchers after commits. All commits of one turn of the event loop make one look at each query that they may concern, and a listener hears of it only
- * when its page is another than before.
+ * Tells watchers after commits. All commits of one turn of the event loop make one look at each query that they may concern, and a listener
+ * hears of it only when its page is another than before.
  */
 export class Watchers {
   readonly #watchers = new Map<string, Set<Watcher>>();
