@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { ControlPlane } from '@rockpool/console';
 import type { PlatformConfig } from '@rockpool/service';
-import { adminTokenGiven, configEnvironment } from './environment.js';
 import { CommandFailure, exitCodes, exitCodesHelp } from './exit-codes.js';
 import { readInstance, type Instance } from './instance-file.js';
 
@@ -33,8 +32,8 @@ export function onInstance(command: Command, examples: readonly string[]): Comma
 
 /** The configuration as the environment and `--data-dir` say. Ends the process with 78 when it is wrong. */
 export async function configOf(options: InstanceOptions): Promise<PlatformConfig> {
-  const { loadConfig } = await import('@rockpool/service');
-  return loadConfig(configEnvironment, { ROCKPOOL_DATA_DIR: options.dataDir });
+  const { configuration } = await import('./configuration.js');
+  return configuration(options.dataDir);
 }
 
 /**
@@ -46,8 +45,8 @@ export async function connect(options: InstanceOptions, { create = false } = {})
   const dataDir = config.ROCKPOOL_DATA_DIR;
   const url = options.url?.replace(/\/+$/, '') ?? (await runningInstance(dataDir))?.url;
   if (url !== undefined) {
-    const [{ HttpControlPlane }, token] = await Promise.all([import('./http-control-plane.js'), operatorToken(dataDir)]);
-    return { controlPlane: new HttpControlPlane(url, token), url, config, close: async () => undefined };
+    const [{ HttpControlPlane }, { operatorToken }] = await Promise.all([import('./http-control-plane.js'), import('./operator-token.js')]);
+    return { controlPlane: new HttpControlPlane(url, await operatorToken(dataDir)), url, config, close: async () => undefined };
   }
   if (!create && !(await exists(dataDir))) {
     throw new CommandFailure(
@@ -84,16 +83,6 @@ export async function runningInstance(dataDir: string): Promise<Instance | undef
     () => false,
   );
   return alive ? instance : undefined;
-}
-
-async function operatorToken(dataDir: string): Promise<string> {
-  const { readAdminToken } = await import('@rockpool/console');
-  const token = adminTokenGiven ?? (await readAdminToken(dataDir));
-  if (token) return token;
-  throw new CommandFailure(
-    exitCodes.config,
-    `There is no admin token in ${dataDir}. Set ROCKPOOL_ADMIN_TOKEN, or name the data folder: --data-dir`,
-  );
 }
 
 /** True when there is something at the path. */

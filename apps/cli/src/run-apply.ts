@@ -86,6 +86,9 @@ async function report(
     .slice(0, addressesShown)
     .flatMap(([id, spec]) => endpointsOf(id as TenantId, spec).map(({ channel, path }) => [id, channel, `${base}${path}`]));
   if (addresses.length > 0) print(`\n${table(['TENANT', 'CHANNEL', 'ADDRESS'], addresses)}`);
+  if (!base.startsWith('https://') && addresses.some(([, channel]) => channel === 'telegram' || channel === 'slack')) {
+    print(color('dim', 'Telegram and Slack deliver to an https address only: set ROCKPOOL_PUBLIC_URL to the one that leads here.'));
+  }
   for (const { tenantId, url: address, problem } of webhooks) {
     const whose = tenantId ?? 'shared bot';
     print(problem === undefined ? `Telegram delivers ${whose} to ${address}` : color('red', `Telegram refused ${whose}: ${problem}`));

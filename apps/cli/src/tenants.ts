@@ -28,36 +28,8 @@ export function registerTenants(program: Command): void {
   onInstance(tenants.command('show <tenant>').description('one tenant: settings, addresses, secrets (never their values), audit log'), [
     'rockpool tenants show alice',
   ]).action(async (id: string, options: InstanceOptions) => {
-    const tenantId = parseTenantId(id);
-    await withInstance(options, async ({ controlPlane, url }) => {
-      const tenant = await controlPlane.tenant(tenantId);
-      if (options.json) return printJson(tenant);
-      const { publicUrl } = await controlPlane.status();
-      const { settingsText } = await import('@rockpool/tenancy');
-      print(color('bold', tenant.id));
-      print(settingsText(tenant.spec));
-      const base = publicUrl ?? url ?? '';
-      if (tenant.endpoints.length > 0)
-        print(
-          table(
-            ['CHANNEL', 'ADDRESS'],
-            tenant.endpoints.map(({ channel, path }) => [channel, `${base}${path}`]),
-          ),
-        );
-      print();
-      const secrets = tenant.secrets.map(({ field, version, storedAt }) => [
-        field,
-        version === 0 ? 'disabled' : `version ${version}`,
-        storedAt ?? '',
-      ]);
-      if (secrets.length > 0) print(`${table(['SECRET', 'STATE', 'STORED'], secrets)}\n`);
-      const audit = tenant.audit.map(({ at, actor, action, subjects }) => [at, actor, action, subjects.join(', ')]);
-      print(table(['WHEN', 'WHO', 'DID', 'WHAT'], audit));
-      if (!tenant.auditIntact) {
-        print(color('red', 'The audit log does not add up: an entry was changed, taken out or put in from outside.'));
-        process.exitCode = 1;
-      }
-    });
+    const { showTenant } = await import('./show-tenant.js');
+    await showTenant(parseTenantId(id), options);
   });
   onInstance(tenants.command('link <tenant>').description('a link that lets whoever has it use the tenant’s web chat'), [
     'rockpool tenants link alice',

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DeadLetter, SecretName, StoredSpan, SubscriptionStats } from '@rockpool/cloud';
 import type { EventId, TenantId } from '@rockpool/contracts';
 import type { InboxFilter, ReplyRecord, TurnRecord } from '@rockpool/conversations';
-import type { AuditEntry, Plan, PlanLimits, TenantsFile, TenantSpec } from '@rockpool/tenancy';
+import type { AuditEntry, Plan, TenantsFile, TenantSpec } from '@rockpool/tenancy';
 
 /** What an operator wants to be true, with the values of the secrets that are not stored yet, by `owner/field`. */
 export interface ApplyRequest {
@@ -24,7 +24,6 @@ export interface TenantDetails {
   readonly id: TenantId;
   readonly version: string;
   readonly spec: TenantSpec;
-  readonly limits: PlanLimits;
   /** Paths below the public URL at which its channels deliver and people chat. */
   readonly endpoints: readonly { readonly channel: string; readonly path: string }[];
   /** `version` is the newest enabled one, 0 when all are disabled. Stored when: ISO 8601. */

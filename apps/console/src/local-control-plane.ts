@@ -3,7 +3,7 @@ import type { Cloud, SecretName, StoredSpan, TraceReader } from '@rockpool/cloud
 import { Conflict, InvalidInput, NotFound, subscriptions, type EventId, type TenantId } from '@rockpool/contracts';
 import type { Inbox, InboxFilter, TurnRecord, Wakes } from '@rockpool/conversations';
 import type { PlatformConfig } from '@rockpool/service';
-import { AuditLog, planLimits, TenantDirectory, TenantSecrets, type Credentials, type Plan, type Tenants } from '@rockpool/tenancy';
+import { AuditLog, TenantDirectory, TenantSecrets, type Credentials, type Plan, type Tenants } from '@rockpool/tenancy';
 import {
   ControlPlane,
   digestOf,
@@ -93,7 +93,6 @@ export class LocalControlPlane extends ControlPlane {
       id,
       version: tenant.version,
       spec: tenant.spec,
-      limits: planLimits(tenant.spec.plan),
       endpoints: endpointsOf(id, tenant.spec),
       secrets: await Promise.all(fields.map((field) => this.#secret(id, field))),
       audit: entries.slice(-auditShown),

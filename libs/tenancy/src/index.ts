@@ -1,7 +1,6 @@
 export * from './admission.js';
 export { AuditLog, type AuditEntry, type AuditFact } from './audit.js';
 export { Credentials, telegramAccount, type Endpoint, type ModelKeys } from './credentials.js';
-export * from './plans.js';
 export * from './routes.js';
 export { settingsText } from './settings-text.js';
 export { platform, secretSlots, sharedSecretSlots, storedSecret, type SecretSlot } from './secret-refs.js';

@@ -4,7 +4,7 @@ import { storedSecret } from './secret-refs.js';
 import type { SettingsProblem } from './tenants-file.js';
 
 /** `alice/telegram-bot-token`: how secret values are handed to a plan. */
-export const secretKey = ({ tenant, field }: SecretName): string => `${tenant}/${field}`;
+const secretKey = ({ tenant, field }: SecretName): string => `${tenant}/${field}`;
 
 /** What a value of a setting must look like, where its provider says so. */
 const formats: Readonly<Record<string, { pattern: RegExp; rule: string }>> = {

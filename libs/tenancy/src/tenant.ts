@@ -59,6 +59,7 @@ export const channelSettings = z.strictObject({
 });
 export type ChannelSettings = z.output<typeof channelSettings>;
 
+/** What the tenant pays for. It is kept and shown; no limit hangs on it yet. */
 export const planName = z.enum(['free', 'starter', 'pro']);
 export type PlanName = z.infer<typeof planName>;
 
