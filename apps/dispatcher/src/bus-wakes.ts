@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { DriveConversation, type ConversationId, type TenantId } from '@rockpool/contracts';
 import { Wakes } from '@rockpool/conversations';
 import type { EventPublisher } from '@rockpool/service';
@@ -14,7 +15,7 @@ export class BusWakes extends Wakes {
 
   override async wake(tenantId: TenantId, conversationId: ConversationId): Promise<void> {
     const time = new Date().toISOString();
-    const id = `${tenantId}/${conversationId}@${time}`;
+    const id = `wake:${randomUUID()}`;
     await this.publisher.publish(DriveConversation, { tenantId, conversationId }, { id, source: this.source, time, tenantId });
   }
 }
