@@ -61,6 +61,22 @@ describe('SqliteMessageBus', () => {
     expect(recorder.deliveries).toHaveLength(count + 100);
   });
 
+  it('delivers once what is published at the moment when the table is read up to it', async () => {
+    const { bus } = opened;
+    await Promise.all(Array.from({ length: 1_500 }, (_, index) => bus.publish(messageOf(`old ${index}`))));
+    let published = 0;
+    // The commit that buries one message also brings a new one, and what follows the burial reads on.
+    const recorder = new Recorder((delivery) => {
+      if (textOf(delivery).startsWith('old')) void bus.publish(messageOf(`new ${published++}`));
+      return { kind: 'dead-letter', reason: 'enough' };
+    });
+    await bus.subscribe(spec, recorder.handle);
+    await recorder.began(3_000);
+    await eventually('the backlog is empty', async () => (await bus.stats(spec.name)).backlog === 0);
+    expect(recorder.deliveries).toHaveLength(3_000);
+    expect(new Set(recorder.bodies).size).toBe(3_000);
+  });
+
   it('gives each key its turn while one of them has thousands', async () => {
     const { bus } = opened;
     await Promise.all(Array.from({ length: 3_000 }, () => bus.publish(messageOf('flood', { orderingKey: 'flood' }))));
