@@ -16,9 +16,15 @@ export class AdminGuard implements CanActivate {
 
   canActivate(execution: ExecutionContext): boolean {
     const http = execution.switchToHttp();
-    const [, given = ''] = /^Bearer (\S+)$/i.exec(http.getRequest<FastifyRequest>().headers.authorization ?? '') ?? [];
-    if (timingSafeEqual(digest(given), this.#expected)) return true;
-    http.getResponse<FastifyReply>().header('www-authenticate', 'Bearer');
+    this.admit(http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+    return true;
+  }
+
+  /** Throws `Unauthenticated` for a request without the token. Looks at nothing but the header, so it can be asked before the body is read. */
+  admit(request: Pick<FastifyRequest, 'headers'>, reply: Pick<FastifyReply, 'header'>): void {
+    const [, given = ''] = /^Bearer (\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+    if (timingSafeEqual(digest(given), this.#expected)) return;
+    reply.header('www-authenticate', 'Bearer');
     throw new Unauthenticated('this route wants Authorization: Bearer with the admin token');
   }
 }

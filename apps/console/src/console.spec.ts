@@ -161,6 +161,17 @@ describe('the control plane over HTTP', () => {
     expect(JSON.stringify(answer)).not.toContain('in-the-clear');
   });
 
+  it('takes a file of thousands of tenants, but reads nothing large from a stranger', async () => {
+    const padding = { displayName: 'x'.repeat(180), agent: { instructions: 'y'.repeat(300) } };
+    const many = Object.fromEntries(Array.from({ length: 3000 }, (_, index) => [`t${index}`, padding]));
+    const body = { file: { tenants: many }, dryRun: true };
+    expect(JSON.stringify(body).length).toBeGreaterThan(1024 * 1024);
+    const planned = await call('POST', 'apply', body);
+    expect(planned.status).toBe(200);
+    expect(planned.body.changes).toHaveLength(3000);
+    expect(await call('POST', 'apply', body, 'Bearer wrong')).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+  });
+
   it('shows a tenant with its addresses, its secrets’ names and its history, never a value', async () => {
     await apply({ alice }, aliceSecrets);
     expect((await call('PUT', 'tenants/alice/secrets/telegram-webhook-secret', { value: 'hook-2' })).status).toBe(204);

@@ -101,7 +101,7 @@ export class TenantDirectory {
     const [problem] = plan.problems;
     if (problem) throw new InvalidInput(`the plan has a problem at ${problem.path.join('.')}: ${problem.message}`);
     if (steps.shared.fields.length > 0) await this.#applyShared(steps.shared);
-    for (const step of steps.tenants) await this.#applyTenant(step, steps.heldBy, actor);
+    await this.#applyTenants(steps, actor);
   }
 
   async #surveyShared(survey: Survey, settings: SharedSettings): Promise<{ step: SharedStep; telegram: string | undefined }> {
@@ -151,6 +151,21 @@ export class TenantDirectory {
       if (current?.version !== before?.version) throw new Conflict('the shared bots were changed since this plan was made: plan again');
       transaction.set(platformPath, after);
     });
+  }
+
+  /** Several at a time, since the engine commits together what comes together. After a failure those under way are finished, and no other is begun. */
+  async #applyTenants({ tenants, heldBy }: Steps, actor: string): Promise<void> {
+    const remaining = [...tenants].reverse();
+    const work = async () => {
+      for (let step = remaining.pop(); step; step = remaining.pop()) {
+        await this.#applyTenant(step, heldBy, actor).catch((error: unknown) => {
+          remaining.length = 0;
+          throw error;
+        });
+      }
+    };
+    const results = await Promise.allSettled(Array.from({ length: 16 }, work));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 
   async #applyTenant({ change, before, after, writes }: TenantStep, heldBy: Steps['heldBy'], actor: string): Promise<void> {
