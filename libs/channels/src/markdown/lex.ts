@@ -1,32 +1,43 @@
-import { Marked, type Token, type Tokens } from 'marked';
+import { Lexer, type Token, type Tokens } from 'marked';
 
 /**
  * Markdown to tokens, for text a model wrote: anything at all may be in it, and it may be long. Three guards stand around the lexer.
- * - Emphasis is quadratic in the length of one paragraph, so a paragraph longer than `emphasisLimit` keeps its asterisks as they are.
+ * - Inline lexing is quadratic in the length of a paragraph, so a longer one is lexed in pieces of `pieceLength`.
  * - Deeply nested quotes and lists exhaust the stack; what cannot be lexed, or is nested deeper than `depthLimit`, becomes literal text.
  * - Lone surrogates become U+FFFD, since neither HTML nor JSON can carry them.
  */
-const emphasisLimit = 8_000;
+const pieceLength = 4_000;
 const depthLimit = 64;
-
-const marked = new Marked({
-  gfm: true,
-  tokenizer: {
-    emStrong: (source) => (source.length > emphasisLimit ? undefined : false),
-    del: (source) => (source.length > emphasisLimit ? undefined : false),
-  },
-});
 
 /** The block tokens of a Markdown text. Never throws. */
 export function lexMarkdown(markdown: string): Token[] {
   const text = markdown.toWellFormed();
   try {
-    const tokens = marked.lexer(text);
+    const tokens = new BoundedLexer({ gfm: true }).lex(text);
     return isShallow(tokens) ? tokens : literal(text);
   } catch {
     // The lexer gave up (stack, or its guard against endless loops). What the model wrote is still shown, only unformatted.
     return literal(text);
   }
+}
+
+/** A mark that spans two pieces is shown as it was written; nothing is lost. */
+class BoundedLexer extends Lexer {
+  override inlineTokens(source: string, tokens: Token[] = []): Token[] {
+    let rest = source;
+    while (rest.length > pieceLength) {
+      const blank = Math.max(rest.lastIndexOf('\n', pieceLength), rest.lastIndexOf(' ', pieceLength));
+      const cut = blank > pieceLength / 2 ? blank : pieceLength - (isHighSurrogate(rest, pieceLength - 1) ? 1 : 0);
+      super.inlineTokens(rest.slice(0, cut), tokens);
+      rest = rest.slice(cut);
+    }
+    return super.inlineTokens(rest, tokens);
+  }
+}
+
+function isHighSurrogate(text: string, position: number): boolean {
+  const code = text.charCodeAt(position);
+  return code >= 0xd800 && code <= 0xdbff;
 }
 
 /** An `escape` token is the one kind whose text is taken as it stands. */
