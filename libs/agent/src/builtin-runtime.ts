@@ -7,6 +7,7 @@ import { aiSdk } from './ai-sdk.js';
 import { Compactor } from './compaction.js';
 import { ModelCalls, type ModelAnswer, type ModelCall } from './model-calls.js';
 import { PromptTooLong } from './model-failure.js';
+import { Scope } from './scope.js';
 import { endingNote, Speech } from './speech.js';
 import { systemPrompt } from './system-prompt.js';
 import { ToolRunner } from './tool-runner.js';
@@ -74,15 +75,16 @@ export class BuiltinRuntime extends AgentRuntime {
   async *run(turn: AgentTurn, signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
     signal.throwIfAborted();
     const meter = new TurnMeter();
-    const deadline = AbortSignal.timeout(this.limits.totalMs);
+    const { totalMs } = this.limits;
+    const scope = new Scope(signal).limit(totalMs, () => new RetryLater(15_000, `the turn took longer than ${totalMs / 1000} s`));
     try {
-      yield* this.answer(turn, meter, AbortSignal.any([signal, deadline]));
+      yield* this.answer(turn, meter, scope.signal);
     } catch (error) {
       const usage = meter.usage();
       if (usage) yield { type: 'usage', usage };
-      if (signal.aborted) throw signal.reason;
-      if (deadline.aborted) throw new RetryLater(15_000, `the turn took longer than ${this.limits.totalMs / 1000} s`, { cause: error });
-      throw error;
+      throw scope.signal.aborted ? scope.signal.reason : error;
+    } finally {
+      scope.end();
     }
     const usage = meter.usage();
     if (usage) yield { type: 'usage', usage };

@@ -3,6 +3,7 @@ import { estimateTokens, type CallUsage, type ResolvedModel } from '@rockpool/mo
 import type { FinishReason, ModelMessage, ToolChoice, ToolSet } from 'ai';
 import { aiSdk } from './ai-sdk.js';
 import { failureOfCall, isPassing, ModelSilent, turnErrorOf } from './model-failure.js';
+import { Scope } from './scope.js';
 
 /** How long a model may be silent, and how often a call is repeated. */
 export interface CallLimits {
@@ -83,8 +84,15 @@ export class ModelCalls {
 
   private async *attempt(call: ModelCall, signal: AbortSignal): AsyncGenerator<string, ModelAnswer> {
     const { streamText, ToolChoiceViolationError } = await aiSdk();
-    const silence = new Silence(this.limits.firstTokenMs);
-    const either = AbortSignal.any([signal, silence.signal]);
+    const { firstTokenMs, idleMs } = this.limits;
+    const scope = new Scope(signal).limit(firstTokenMs, () => new ModelSilent(`no answer within ${firstTokenMs} ms`));
+    let answering = false;
+    const heard = (text: string): void => {
+      tally.heard(text);
+      if (answering) scope.refresh();
+      else scope.limit(idleMs, () => new ModelSilent(`silent for ${idleMs} ms in the middle of an answer`));
+      answering = true;
+    };
     const { model } = call;
     const result = streamText({
       model: model.languageModel,
@@ -94,7 +102,7 @@ export class ModelCalls {
       toolChoice: call.toolChoice,
       maxOutputTokens: call.maxOutputTokens,
       maxRetries: 0,
-      abortSignal: either,
+      abortSignal: scope.signal,
       // The error arrives in the stream; without this it would be printed as well.
       onError: () => {},
     });
@@ -109,18 +117,15 @@ export class ModelCalls {
         const part = next.value;
         switch (part.type) {
           case 'text-delta':
-            silence.broken(this.limits.idleMs);
-            tally.heard(part.text);
+            heard(part.text);
             if (part.text) yield part.text;
             break;
           case 'reasoning-delta':
-            silence.broken(this.limits.idleMs);
-            tally.heard(part.text);
+            heard(part.text);
             break;
           case 'tool-input-start':
           case 'tool-input-delta':
-            silence.broken(this.limits.idleMs);
-            tally.heard(part.type === 'tool-input-delta' ? part.delta : part.toolName);
+            heard(part.type === 'tool-input-delta' ? part.delta : part.toolName);
             break;
           case 'tool-call':
             toolCalls.push({ id: part.toolCallId, name: part.toolName, input: part.input, invalid: part.invalid === true });
@@ -130,61 +135,27 @@ export class ModelCalls {
             if (ToolChoiceViolationError.isInstance(part.error)) return { toolCalls: [], finishReason: 'tool-calls', messages: [] };
             throw part.error;
           case 'abort':
-            throw either.reason ?? new ModelSilent('the call was aborted');
+            throw scope.signal.reason;
           case 'finish-step':
-            silence.end();
+            scope.lift();
             if (part.finishReason === 'interrupted' || part.finishReason === 'error') throw new ModelSilent('the answer broke off');
             tally.reported(part.usage);
             finished = true;
             break;
         }
       }
-      if (!finished) throw either.aborted ? either.reason : new ModelSilent('the answer broke off');
+      if (!finished) throw scope.signal.aborted ? scope.signal.reason : new ModelSilent('the answer broke off');
       const messages = (await result.responseMessages).filter((message) => message.role === 'assistant');
       return { toolCalls, finishReason: await result.finishReason, messages };
     } finally {
-      silence.end();
       tally.close();
       // A provider that is still talking is told to stop; how its stream ends interests nobody any more.
       if (!finished) {
-        silence.stop();
+        scope.abort(new ModelSilent('not needed any more'));
         void stream.return?.().catch(() => {});
       }
+      scope.end();
     }
-  }
-}
-
-/** Aborts its signal when nothing is heard in time. */
-class Silence {
-  private readonly controller = new AbortController();
-  private timer: NodeJS.Timeout | undefined;
-  private heard = false;
-
-  constructor(firstTokenMs: number) {
-    this.arm(firstTokenMs, `no answer within ${firstTokenMs} ms`);
-  }
-
-  get signal(): AbortSignal {
-    return this.controller.signal;
-  }
-
-  broken(idleMs: number): void {
-    if (this.heard) this.timer?.refresh();
-    else this.arm(idleMs, `silent for ${idleMs} ms in the middle of an answer`);
-    this.heard = true;
-  }
-
-  end(): void {
-    clearTimeout(this.timer);
-  }
-
-  stop(): void {
-    this.controller.abort(new ModelSilent('not needed any more'));
-  }
-
-  private arm(ms: number, what: string): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.controller.abort(new ModelSilent(what)), ms);
   }
 }
 

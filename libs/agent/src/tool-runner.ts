@@ -7,6 +7,7 @@ import { abortable } from './abortable.js';
 import { aiSdk } from './ai-sdk.js';
 import type { ModelToolCall } from './model-calls.js';
 import { cutToolOutput } from './tool-output.js';
+import { Scope } from './scope.js';
 import type { AgentTool, ToolContext } from './tool.js';
 
 const tracer = trace.getTracer('@rockpool/agent');
@@ -91,25 +92,20 @@ export class ToolRunner {
         'gen_ai.tool.call.id': call.id.slice(0, 100),
       },
     });
-    const deadline = AbortSignal.timeout(this.timeoutMs);
-    const signal = AbortSignal.any([context.signal, deadline]);
+    const scope = new Scope(context.signal).limit(this.timeoutMs, () => new Error(`it took longer than ${this.timeoutMs / 1000} s`));
     try {
       const tool = this.byName.get(call.name);
       if (!tool) throw new TerminalError('there is no such tool');
       if (call.invalid) throw new TerminalError('the input is not valid JSON');
       const input = tool.input.safeParse(call.input);
       if (!input.success) throw new TerminalError(`the input does not fit: ${z.prettifyError(input.error)}`);
-      return { text: await abortable(tool.run(input.data, { ...context, signal }), signal), failed: false };
+      return { text: await abortable(tool.run(input.data, { ...context, signal: scope.signal }), scope.signal), failed: false };
     } catch (error) {
-      const reason = deadline.aborted
-        ? `it took longer than ${this.timeoutMs / 1000} s`
-        : error instanceof Error
-          ? error.message
-          : String(error);
       span.setAttribute('error.type', error instanceof Error ? error.name : 'error');
       span.setStatus({ code: SpanStatusCode.ERROR });
-      return { text: reason, failed: true };
+      return { text: error instanceof Error ? error.message : String(error), failed: true };
     } finally {
+      scope.end();
       span.end();
     }
   }

@@ -2,6 +2,8 @@ import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { InvalidInput, isTerminal, RetryLater } from '@rockpool/contracts';
 import type { Dispatcher } from 'undici';
+import { abortable } from '../abortable.js';
+import { Scope } from '../scope.js';
 import { isPublicAddress } from './public-address.js';
 import { readableText } from './readable-text.js';
 import { webTarget } from './web-target.js';
@@ -65,15 +67,17 @@ export class GuardedFetch {
    * reason when it aborts. An HTTP error status is a page like any other.
    */
   async get(address: string, signal: AbortSignal): Promise<FetchedPage> {
-    const deadline = AbortSignal.timeout(this.policy.timeoutMs);
-    const either = AbortSignal.any([signal, deadline]);
+    const seconds = this.policy.timeoutMs / 1000;
+    const scope = new Scope(signal).limit(
+      this.policy.timeoutMs,
+      () => new RetryLater(60_000, `the page did not arrive within ${seconds} s`),
+    );
     try {
-      return await this.follow(webTarget(address, this.policy.ports), either);
+      return await this.follow(webTarget(address, this.policy.ports), scope.signal);
     } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      if (deadline.aborted)
-        throw new RetryLater(60_000, `the page did not arrive within ${this.policy.timeoutMs / 1000} s`, { cause: error });
-      throw error;
+      throw scope.signal.aborted ? scope.signal.reason : error;
+    } finally {
+      scope.end();
     }
   }
 
@@ -125,17 +129,11 @@ export class GuardedFetch {
   }
 
   private async resolve(host: string, signal: AbortSignal): Promise<readonly ResolvedAddress[]> {
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = (): void => aborted.reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      signal.throwIfAborted();
-      return await Promise.race([this.policy.resolve(host), aborted.promise]);
+      return await abortable(this.policy.resolve(host), signal);
     } catch (cause) {
       if (signal.aborted) throw cause;
       throw new InvalidInput(`${host} does not resolve`, { cause });
-    } finally {
-      signal.removeEventListener('abort', onAbort);
     }
   }
 
