@@ -28,7 +28,7 @@ const eventKinds: Readonly<Record<string, InboundMessage['kind']>> = {
   tokens_revoked: 'status',
 };
 
-/** One event of the Events API in the normal form; `undefined` when the app itself is the one who spoke or acted. `fallbackId` is for events without `event_id`. */
+/** One event of the Events API in the normal form; `undefined` when the app itself is the one who spoke or acted. */
 export function readSlackEvent(
   event: SlackEvent,
   app: SlackApp,

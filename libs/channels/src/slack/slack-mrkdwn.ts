@@ -25,7 +25,7 @@ export function slackMrkdwn(runs: readonly Run[]): string {
 }
 
 /** Slack asks for these three characters and no others to be escaped. */
-export function escapeMrkdwn(text: string): string {
+function escapeMrkdwn(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 

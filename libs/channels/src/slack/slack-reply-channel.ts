@@ -1,4 +1,4 @@
-import { isTerminal, type ReplyTarget } from '@rockpool/contracts';
+import { isTerminal, OutcomeUnknown, type ReplyTarget } from '@rockpool/contracts';
 import { ReplyChannel, type Receipt, type ReplyChunk } from '@rockpool/conversations';
 import { z } from 'zod';
 import { splitRuns } from '../markdown/split.js';
@@ -51,7 +51,9 @@ export class SlackReplyChannel extends ReplyChannel {
         ...noPreviews,
       }),
     );
-    return posted.parse(answer).ts;
+    const message = posted.safeParse(answer);
+    if (!message.success) throw new OutcomeUnknown('chat.postMessage: the answer names no message');
+    return message.data.ts;
   }
 
   async update(target: ReplyTarget, receipt: Receipt, chunk: ReplyChunk, options: { final: boolean }): Promise<void> {

@@ -22,7 +22,7 @@ const file = z.object({
 });
 export type SlackFile = z.output<typeof file>;
 
-export const slackMessage = z.object({
+const slackMessage = z.object({
   subtype: text,
   user: text,
   username: text,

@@ -52,7 +52,7 @@ function fileAttachment(kind: Attachment['kind'], file: TelegramFile): Attachmen
 }
 
 /** What a person reads in a message: its text or caption, or what a sticker, dice or poll says in words. */
-export function textOf(message: TelegramMessage): string {
+function textOf(message: TelegramMessage): string {
   if (message.text !== undefined) return message.text;
   if (message.caption !== undefined) return message.caption;
   if (message.sticker?.emoji !== undefined) return message.sticker.emoji;

@@ -1,4 +1,4 @@
-import type { ReplyTarget } from '@rockpool/contracts';
+import { OutcomeUnknown, type ReplyTarget } from '@rockpool/contracts';
 import { ReplyChannel, type Receipt, type ReplyChunk } from '@rockpool/conversations';
 import { z } from 'zod';
 import { splitRuns } from '../markdown/split.js';
@@ -56,7 +56,9 @@ export class TelegramReplyChannel extends ReplyChannel {
           reply_parameters: { message_id: Number(target.messageId), allow_sending_without_reply: true },
         }),
     });
-    return String(sentMessage.parse(result).message_id);
+    const sent = sentMessage.safeParse(result);
+    if (!sent.success) throw new OutcomeUnknown('sendMessage: the answer names no message');
+    return String(sent.data.message_id);
   }
 
   async update(target: ReplyTarget, receipt: Receipt, chunk: ReplyChunk, options: { final: boolean }): Promise<void> {

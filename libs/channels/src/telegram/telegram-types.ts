@@ -11,16 +11,15 @@ function optional<Schema extends z.ZodType>(schema: Schema) {
 /** Ids have up to 52 significant bits. */
 const id = z.int();
 
-export const telegramUser = z.object({
+const telegramUser = z.object({
   id,
   is_bot: optional(z.boolean()),
   first_name: optional(z.string()),
   last_name: optional(z.string()),
   username: optional(z.string()),
 });
-export type TelegramUser = z.output<typeof telegramUser>;
 
-export const telegramChat = z.object({ id, type: optional(z.string()), title: optional(z.string()), username: optional(z.string()) });
+const telegramChat = z.object({ id, type: optional(z.string()), title: optional(z.string()), username: optional(z.string()) });
 export type TelegramChat = z.output<typeof telegramChat>;
 
 /** Offsets and lengths count UTF-16 units. */
