@@ -1,11 +1,10 @@
 import { RetryLater } from '@rockpool/contracts';
 import { AgentRuntime, type AgentEvent, type AgentTurn } from '@rockpool/conversations';
-import { difficultyOf, type Models, type ResolvedModel } from '@rockpool/models';
+import { difficultyOf, type ModelAnswer, type Models, type ResolvedModel } from '@rockpool/models';
 import { abortable } from './abortable.js';
 import type { AgentProfile, AgentProfiles } from './agent-profile.js';
-import { aiSdk } from './ai-sdk.js';
 import { Compactor } from './compaction.js';
-import { ModelCalls, type ModelAnswer, type ModelCall } from './model-calls.js';
+import { ModelCalls, type ModelCall } from './model-calls.js';
 import { PromptTooLong } from './model-failure.js';
 import { Scope } from './scope.js';
 import { endingNote, Speech } from './speech.js';
@@ -68,8 +67,8 @@ export class BuiltinRuntime extends AgentRuntime {
   }
 
   /** Loads what the first turn would have to wait for. Rejects never: what is missing shows when it is used. */
-  async warm(): Promise<void> {
-    await Promise.allSettled([aiSdk(), this.tools.definitions(), this.models.warm()]);
+  warm(): Promise<void> {
+    return this.models.warm();
   }
 
   async *run(turn: AgentTurn, signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
@@ -96,7 +95,6 @@ export class BuiltinRuntime extends AgentRuntime {
     const conversation = new TurnConversation(turn, systemPrompt(profile, turn, new Date()), this.tools.tokens, model);
     yield* this.compact(conversation, turn, profile, meter, signal);
 
-    const tools = await this.tools.definitions();
     const context = {
       tenantId: turn.tenantId,
       conversationId: turn.conversationId,
@@ -114,7 +112,11 @@ export class BuiltinRuntime extends AgentRuntime {
       try {
         const prompt = conversation.prompt({ lastStep: last, maxOutputTokens: this.limits.maxOutputTokens });
         const toolChoice = last ? 'none' : 'auto';
-        answer = yield* this.speak({ ...prompt, model, tools, toolChoice, onUsage: (usage) => meter.add(model, usage) }, speech, signal);
+        answer = yield* this.speak(
+          { ...prompt, model, tools: this.tools.offers, toolChoice, onUsage: (usage) => meter.add(model, usage) },
+          speech,
+          signal,
+        );
       } catch (error) {
         if (!(error instanceof PromptTooLong) || speech.spokeInStep || !conversation.shrink()) throw error;
         yield* this.compact(conversation, turn, profile, meter, signal);
@@ -122,14 +124,14 @@ export class BuiltinRuntime extends AgentRuntime {
         continue;
       }
       if (!answer.toolCalls.length || last) {
-        const ending = endingNote(answer.finishReason, speech.spoke, { taken: step, wantedMore: answer.finishReason === 'tool-calls' });
+        const ending = endingNote(answer.finishReason, speech.spoke, { taken: step, wantedMore: answer.toolCalls.length > 0 });
         if (ending) yield { type: 'text', delta: speech.say(ending) };
         return;
       }
       for (const toolCall of answer.toolCalls) yield { type: 'tool', name: this.tools.nameOf(toolCall), state: 'started' };
       const { message, outcomes } = await this.tools.run(answer.toolCalls, context);
       for (const { name, state } of outcomes) yield { type: 'tool', name, state };
-      conversation.addStep(...answer.messages, message);
+      conversation.addStep(answer.message, message);
     }
   }
 

@@ -64,8 +64,8 @@ export class Compactor {
       const call = {
         model,
         system: instructions,
-        messages: [{ role: 'user' as const, content }],
-        tools: {},
+        messages: [{ role: 'user' as const, content: [{ type: 'text' as const, text: content }] }],
+        tools: [],
         toolChoice: 'none' as const,
         maxOutputTokens: window.summaryTokens,
         onUsage,

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { TranscriptMessage } from '@rockpool/conversations';
-import { estimateTokens } from '@rockpool/models';
-import type { ModelMessage } from 'ai';
+import { estimateTokens, type ModelMessage } from '@rockpool/models';
 import fc from 'fast-check';
 import { ContextWindow, cutToTokens } from './context-window.js';
 import { said } from './testing/turns.js';

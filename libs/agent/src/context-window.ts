@@ -1,6 +1,5 @@
 import type { TranscriptMessage } from '@rockpool/conversations';
-import { estimateTokens } from '@rockpool/models';
-import type { ModelMessage, ToolModelMessage } from 'ai';
+import { estimateTokens, type ModelMessage, type ToolMessage } from '@rockpool/models';
 import { hasSeveralSpeakers, transcriptText } from './transcript-text.js';
 
 /** Everything a model call is made of, before it is made to fit. */
@@ -142,10 +141,10 @@ function tokensOf(text: string): number {
 }
 
 function stepTokens(step: ModelMessage): number {
-  return estimateTokens(typeof step.content === 'string' ? step.content : JSON.stringify(step.content));
+  return estimateTokens(JSON.stringify(step.content));
 }
 
-function withoutOutputs(step: ToolModelMessage): ToolModelMessage {
+function withoutOutputs(step: ToolMessage): ToolMessage {
   const note = { type: 'text' as const, value: '[left out to save room]' };
   return {
     ...step,

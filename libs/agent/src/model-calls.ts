@@ -1,7 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { estimateTokens, type CallUsage, type ResolvedModel } from '@rockpool/models';
-import type { FinishReason, ModelMessage, ToolChoice, ToolSet } from 'ai';
-import { aiSdk } from './ai-sdk.js';
+import { estimateTokens, streamModel, type CallUsage, type ModelAnswer, type ModelPrompt, type ResolvedModel } from '@rockpool/models';
 import { failureOfCall, isPassing, ModelSilent, turnErrorOf } from './model-failure.js';
 import { Scope } from './scope.js';
 
@@ -20,31 +18,10 @@ export interface CallLimits {
 }
 
 /** One call of a model. */
-export interface ModelCall {
+export interface ModelCall extends ModelPrompt {
   readonly model: ResolvedModel;
-  readonly system: string;
-  readonly messages: readonly ModelMessage[];
-  readonly tools: ToolSet;
-  readonly toolChoice: ToolChoice<ToolSet>;
-  readonly maxOutputTokens: number;
   /** Told of every call that cost something, also when it failed half-way. */
   readonly onUsage: (usage: CallUsage) => void;
-}
-
-/** A tool call as the model made it. `invalid` when its input is not JSON or there is no such tool. */
-export interface ModelToolCall {
-  readonly id: string;
-  readonly name: string;
-  readonly input: unknown;
-  readonly invalid: boolean;
-}
-
-/** What a call came to, its text aside, which was streamed. */
-export interface ModelAnswer {
-  readonly toolCalls: readonly ModelToolCall[];
-  readonly finishReason: FinishReason;
-  /** The assistant's message as the provider wants it back, thinking and signatures included. */
-  readonly messages: readonly ModelMessage[];
 }
 
 /**
@@ -83,78 +60,26 @@ export class ModelCalls {
   }
 
   private async *attempt(call: ModelCall, signal: AbortSignal): AsyncGenerator<string, ModelAnswer> {
-    const { streamText, ToolChoiceViolationError } = await aiSdk();
     const { firstTokenMs, idleMs } = this.limits;
     const scope = new Scope(signal).limit(firstTokenMs, () => new ModelSilent(`no answer within ${firstTokenMs} ms`));
-    let answering = false;
-    const heard = (text: string): void => {
-      tally.heard(text);
-      if (answering) scope.refresh();
-      else scope.limit(idleMs, () => new ModelSilent(`silent for ${idleMs} ms in the middle of an answer`));
-      answering = true;
-    };
-    const { model } = call;
-    const result = streamText({
-      model: model.languageModel,
-      instructions: call.system,
-      messages: [...call.messages],
-      tools: call.tools,
-      toolChoice: call.toolChoice,
-      maxOutputTokens: call.maxOutputTokens,
-      maxRetries: 0,
-      abortSignal: scope.signal,
-      // The error arrives in the stream; without this it would be printed as well.
-      onError: () => {},
-    });
-    const stream = result.stream[Symbol.asyncIterator]();
-    const toolCalls: ModelToolCall[] = [];
     const tally = new Tally(call);
-    let finished = false;
+    const parts = streamModel(call.model.languageModel, call, scope.signal);
     try {
       for (;;) {
-        const next = await stream.next();
-        if (next.done) break;
-        const part = next.value;
-        switch (part.type) {
-          case 'text-delta':
-            heard(part.text);
-            if (part.text) yield part.text;
-            break;
-          case 'reasoning-delta':
-            heard(part.text);
-            break;
-          case 'tool-input-start':
-          case 'tool-input-delta':
-            heard(part.type === 'tool-input-delta' ? part.delta : part.toolName);
-            break;
-          case 'tool-call':
-            toolCalls.push({ id: part.toolCallId, name: part.toolName, input: part.input, invalid: part.invalid === true });
-            break;
-          case 'error':
-            // Some models call tools even when they are told that they cannot.
-            if (ToolChoiceViolationError.isInstance(part.error)) return { toolCalls: [], finishReason: 'tool-calls', messages: [] };
-            throw part.error;
-          case 'abort':
-            throw scope.signal.reason;
-          case 'finish-step':
-            scope.lift();
-            if (part.finishReason === 'interrupted' || part.finishReason === 'error') throw new ModelSilent('the answer broke off');
-            tally.reported(part.usage);
-            finished = true;
-            break;
+        const next = await parts.next();
+        if (next.done) {
+          tally.reported(next.value.usage);
+          return next.value;
         }
+        const { kind, delta } = next.value;
+        if (tally.heard(delta)) scope.limit(idleMs, () => new ModelSilent(`silent for ${idleMs} ms in the middle of an answer`));
+        else scope.refresh();
+        if (kind === 'text' && delta) yield delta;
       }
-      if (!finished) throw scope.signal.aborted ? scope.signal.reason : new ModelSilent('the answer broke off');
-      const messages = (await result.responseMessages).filter((message) => message.role === 'assistant');
-      return { toolCalls, finishReason: await result.finishReason, messages };
     } finally {
-      tally.close();
-      // A provider that is still talking is told to stop; how its stream ends interests nobody any more.
-      if (!finished) {
-        scope.abort(new ModelSilent('not needed any more'));
-        void stream.return?.().catch(() => {});
-      }
       scope.end();
+      tally.close();
+      await parts.return(undefined as never);
     }
   }
 }
@@ -167,23 +92,21 @@ class Tally {
 
   constructor(private readonly call: ModelCall) {}
 
-  heard(text: string): void {
+  /** True the first time. */
+  heard(text: string): boolean {
+    const first = !this.begun;
     this.begun = true;
     this.heardText += text;
+    return first;
   }
 
-  reported(usage: {
-    inputTokens?: number;
-    outputTokens?: number;
-    inputTokenDetails?: { cacheReadTokens?: number; cacheWriteTokens?: number };
-  }): void {
+  reported(usage: Partial<CallUsage>): void {
     this.done = true;
     const estimate = this.estimate();
     this.call.onUsage({
+      ...usage,
       inputTokens: usage.inputTokens ?? estimate.inputTokens,
       outputTokens: usage.outputTokens ?? estimate.outputTokens,
-      cacheReadTokens: usage.inputTokenDetails?.cacheReadTokens,
-      cacheWriteTokens: usage.inputTokenDetails?.cacheWriteTokens,
     });
   }
 

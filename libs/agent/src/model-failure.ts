@@ -1,20 +1,15 @@
 import { RetryLater, TerminalError } from '@rockpool/contracts';
-import { failureOf, type ProviderFailure, type ResolvedModel } from '@rockpool/models';
+import { AnswerBrokeOff, failureOf, type ProviderFailure, type ResolvedModel } from '@rockpool/models';
 
 /** The provider says that the prompt is longer than it takes: the caller sends less. */
 export class PromptTooLong extends TerminalError {}
 
 /** The model did not say anything for too long. */
-export class ModelSilent extends Error {
-  constructor(readonly what: string) {
-    super(what);
-    this.name = 'ModelSilent';
-  }
-}
+export class ModelSilent extends Error {}
 
 /** What to make of a failed model call. `undefined` when it was not the provider that failed. */
 export function failureOfCall(error: unknown): ProviderFailure | undefined {
-  return error instanceof ModelSilent ? { kind: 'network', reason: error.what } : failureOf(error);
+  return error instanceof ModelSilent || error instanceof AnswerBrokeOff ? { kind: 'network', reason: error.message } : failureOf(error);
 }
 
 /** True when the very same call may go better. */

@@ -1,4 +1,4 @@
-import type { FinishReason } from 'ai';
+import type { ModelAnswer } from '@rockpool/models';
 
 /** Joins what the model says in several steps to one text: a paragraph between them, nothing before the first. */
 export class Speech {
@@ -28,7 +28,7 @@ export class Speech {
 
 /** What is added to an answer that did not end as it ought to, so that nobody takes it for complete. `undefined` when all is well. */
 export function endingNote(
-  finishReason: FinishReason,
+  finishReason: ModelAnswer['finishReason'],
   spoke: boolean,
   steps: { readonly taken: number; readonly wantedMore: boolean },
 ): string | undefined {

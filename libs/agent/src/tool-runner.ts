@@ -1,11 +1,8 @@
 import { TerminalError } from '@rockpool/contracts';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
-import type { JSONSchema7, ToolModelMessage, ToolSet } from 'ai';
-import { estimateTokens } from '@rockpool/models';
+import { estimateTokens, type ModelToolCall, type ToolMessage, type ToolOffer } from '@rockpool/models';
 import { z } from 'zod';
 import { abortable } from './abortable.js';
-import { aiSdk } from './ai-sdk.js';
-import type { ModelToolCall } from './model-calls.js';
 import { cutToolOutput } from './tool-output.js';
 import { Scope } from './scope.js';
 import type { AgentTool, ToolContext } from './tool.js';
@@ -27,10 +24,10 @@ const callsPerStep = 8;
  */
 export class ToolRunner {
   private readonly byName: ReadonlyMap<string, AgentTool>;
-  private offered: Promise<ToolSet> | undefined;
-  /** Estimated tokens that the tools' descriptions take of every prompt. */
+  /** The tools as a provider is told of them. */
+  readonly offers: readonly ToolOffer[];
+  /** Estimated tokens that they take of every prompt. */
   readonly tokens: number;
-  private readonly schemas: ReadonlyMap<string, JSONSchema7>;
 
   constructor(
     tools: readonly AgentTool[],
@@ -38,25 +35,16 @@ export class ToolRunner {
   ) {
     this.byName = new Map(tools.map((tool) => [tool.name, tool]));
     if (this.byName.size !== tools.length) throw new Error('two tools have the same name');
-    this.schemas = new Map(tools.map((tool) => [tool.name, z.toJSONSchema(tool.input, { io: 'input', target: 'draft-7' }) as JSONSchema7]));
-    this.tokens = tools.reduce(
-      (sum, tool) => sum + estimateTokens(tool.name + tool.description + JSON.stringify(this.schemas.get(tool.name))),
-      0,
-    );
-  }
-
-  /** The tools as the AI SDK describes them to a provider: without a way to run them. */
-  definitions(): Promise<ToolSet> {
-    this.offered ??= aiSdk().then(({ jsonSchema }) =>
-      Object.fromEntries(
-        [...this.byName.values()].map(({ name, description }) => [name, { description, inputSchema: jsonSchema(this.schemas.get(name)!) }]),
-      ),
-    );
-    return this.offered;
+    this.offers = tools.map(({ name, description, input }) => ({
+      name,
+      description,
+      inputSchema: z.toJSONSchema(input, { io: 'input', target: 'draft-7' }) as ToolOffer['inputSchema'],
+    }));
+    this.tokens = estimateTokens(JSON.stringify(this.offers));
   }
 
   /** Resolves with one result for every call, in the order of the calls. Rejects only with the reason of the context's signal. */
-  async run(calls: readonly ModelToolCall[], context: ToolContext): Promise<{ message: ToolModelMessage; outcomes: ToolOutcome[] }> {
+  async run(calls: readonly ModelToolCall[], context: ToolContext): Promise<{ message: ToolMessage; outcomes: ToolOutcome[] }> {
     const results = await Promise.all(
       calls.map((call, index) =>
         index < callsPerStep

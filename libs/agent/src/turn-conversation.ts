@@ -1,6 +1,5 @@
 import type { AgentTurn } from '@rockpool/conversations';
-import type { ResolvedModel } from '@rockpool/models';
-import type { ModelMessage } from 'ai';
+import type { ModelMessage, ResolvedModel } from '@rockpool/models';
 import type { Compaction } from './compaction.js';
 import { ContextWindow, type WindowContent } from './context-window.js';
 
@@ -58,7 +57,10 @@ export class TurnConversation {
     const room = Math.max(this.window.answerTokens, this.model.contextWindow - this.window.promptTokens);
     return {
       system: fitted.system + dropped,
-      messages: [...fitted.messages, ...steps],
+      messages: [
+        ...fitted.messages.map(({ role, content }): ModelMessage => ({ role, content: [{ type: 'text', text: content }] })),
+        ...steps,
+      ],
       maxOutputTokens: Math.min(options.maxOutputTokens, room),
     };
   }
