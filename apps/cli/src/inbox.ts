@@ -22,6 +22,7 @@ interface ListOptions extends InstanceOptions {
   readonly tenant?: string;
   readonly conversation?: string;
   readonly state?: TurnState;
+  readonly olderThan?: number;
   readonly limit: number;
   readonly cursor?: string;
 }
@@ -37,6 +38,7 @@ export function registerInbox(program: Command): void {
     .option('--tenant <id>', 'of this tenant; _unrouted: what reached a shared bot and is nobody’s')
     .option('--conversation <id>', 'of this conversation')
     .addOption(new Option('--state <state>', 'in this state').choices(states))
+    .option('--older-than <minutes>', 'received at least so long ago', (text) => wholeNumber(text, 0, 1_000_000))
     .option('--limit <n>', 'at most so many', (text) => wholeNumber(text, 1, 1000), 50)
     .option('--cursor <cursor>', 'go on where an earlier list ended')
     .action(list);
@@ -61,13 +63,14 @@ export function registerInbox(program: Command): void {
   });
 }
 
-async function list({ tenant, conversation, state, limit, cursor, ...options }: ListOptions): Promise<void> {
+async function list({ tenant, conversation, state, olderThan, limit, cursor, ...options }: ListOptions): Promise<void> {
   const tenantId = tenant === undefined || tenant === '_unrouted' ? (tenant as TenantId | undefined) : parseTenantId(tenant);
   const page = await withInstance(options, ({ controlPlane }) =>
     controlPlane.inbox({
       ...(tenantId && { tenantId }),
       ...(conversation !== undefined && { conversationId: conversation as ConversationId }),
       ...(state && { state }),
+      ...(olderThan !== undefined && { before: Date.now() - olderThan * 60_000 }),
       limit,
       ...(cursor !== undefined && { cursor }),
     }),

@@ -9,7 +9,7 @@ import { inboundMessage, subscriptions, type TenantId } from '@rockpool/contract
 import { conversationIndexes, Inbox } from '@rockpool/conversations';
 import { BusWakes } from '@rockpool/dispatcher';
 import { EventPublisher, parseConfig, startService, type PlatformConfig, type RunningService } from '@rockpool/service';
-import { Credentials, tenancyIndexes, Tenants } from '@rockpool/tenancy';
+import { BotNames, Credentials, tenancyIndexes, Tenants } from '@rockpool/tenancy';
 import { TelegramSimulator } from '@rockpool/testkit';
 import { adminToken, ConsoleModule, ControlPlane, LocalControlPlane } from './index.js';
 
@@ -260,6 +260,7 @@ describe('the control plane over HTTP', () => {
     const url = 'https://bots.example.com/webhooks/telegram/alice';
     expect((await call('POST', 'webhooks')).body.items).toEqual([{ tenantId: 'alice', url }]);
     expect(bot.webhook).toMatchObject({ url, secret: 'hook-1' });
+    expect(await new BotNames(cloud.documents).get('1000001')).toBe('alice_bot');
     expect((await call('GET', 'checks')).body.items).toContainEqual({
       name: 'alice telegram bot',
       state: 'ok',

@@ -3,7 +3,7 @@ import type { Cloud, SecretName, StoredSpan, TraceReader } from '@rockpool/cloud
 import { Conflict, InvalidInput, NotFound, subscriptions, type EventId, type TenantId } from '@rockpool/contracts';
 import type { Inbox, InboxFilter, TurnRecord, Wakes } from '@rockpool/conversations';
 import type { PlatformConfig } from '@rockpool/service';
-import { AuditLog, TenantDirectory, TenantSecrets, type Credentials, type Plan, type Tenants } from '@rockpool/tenancy';
+import { AuditLog, BotNames, TenantDirectory, TenantSecrets, type Credentials, type Plan, type Tenants } from '@rockpool/tenancy';
 import {
   ControlPlane,
   digestOf,
@@ -57,7 +57,7 @@ export class LocalControlPlane extends ControlPlane {
     this.#directory = new TenantDirectory(cloud.documents, cloud.secrets);
     this.#secrets = new TenantSecrets(cloud.documents, cloud.secrets);
     this.#audit = new AuditLog(cloud.documents);
-    this.#bots = new TelegramBots(parts.tenants, parts.credentials, config);
+    this.#bots = new TelegramBots(parts.tenants, parts.credentials, new BotNames(cloud.documents), config);
     this.#checks = new PlatformChecks(this, parts, this.#bots);
   }
 

@@ -1,7 +1,7 @@
 import { getTelegramMe, setTelegramWebhook } from '@rockpool/channels';
 import { isTerminal, type TenantId } from '@rockpool/contracts';
 import type { PlatformConfig } from '@rockpool/service';
-import type { Credentials, Tenants } from '@rockpool/tenancy';
+import type { BotNames, Credentials, Tenants } from '@rockpool/tenancy';
 import { z } from 'zod';
 import type { WebhookRegistration } from './control-plane.js';
 
@@ -26,6 +26,7 @@ export interface BotReport {
 
 interface Bot {
   readonly tenantId?: TenantId;
+  readonly account: string;
   readonly token: string;
   readonly webhookSecret: string;
 }
@@ -35,6 +36,7 @@ export class TelegramBots {
   constructor(
     private readonly tenants: Tenants,
     private readonly credentials: Credentials,
+    private readonly names: BotNames,
     private readonly config: Pick<PlatformConfig, 'ROCKPOOL_TELEGRAM_API_URL' | 'ROCKPOOL_PUBLIC_URL'>,
   ) {}
 
@@ -44,7 +46,9 @@ export class TelegramBots {
       const { tenantId, token: botToken, webhookSecret: secretToken } = bot;
       const url = urlOf(bot, publicUrl);
       try {
-        await setTelegramWebhook({ apiUrl: this.config.ROCKPOOL_TELEGRAM_API_URL, botToken, url, secretToken });
+        const apiUrl = this.config.ROCKPOOL_TELEGRAM_API_URL;
+        await setTelegramWebhook({ apiUrl, botToken, url, secretToken });
+        await this.#nameOf(bot);
         return { ...(tenantId && { tenantId }), url };
       } catch (error) {
         return { ...(tenantId && { tenantId }), url, problem: wordsOf(error) };
@@ -57,7 +61,7 @@ export class TelegramBots {
     return this.#each(async (bot) => {
       const whose = bot.tenantId && { tenantId: bot.tenantId };
       try {
-        const { username } = await getTelegramMe({ apiUrl, botToken: bot.token });
+        const username = await this.#nameOf(bot);
         const { url, pending_update_count, last_error_message } = await webhookOf(apiUrl, bot.token);
         return {
           ...whose,
@@ -72,6 +76,13 @@ export class TelegramBots {
         return { ...whose, problem: { text: wordsOf(error), reachable: isTerminal(error) } };
       }
     });
+  }
+
+  /** Leaves the name where the webhooks' readers find it. */
+  async #nameOf({ token: botToken, account }: Bot): Promise<string> {
+    const { username } = await getTelegramMe({ apiUrl: this.config.ROCKPOOL_TELEGRAM_API_URL, botToken });
+    await this.names.remember(account, username);
+    return username;
   }
 
   /** A few at a time: Telegram limits by bot, and an installation may have thousands. */

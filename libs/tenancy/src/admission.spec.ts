@@ -87,6 +87,17 @@ describe('admission', () => {
     expect(admit(tenantWith({ slack: { shared: true, team: 'T1', dmPolicy: 'open' } }), inSlack('T1', true))).toEqual(run);
   });
 
+  it('lets a guest of another Slack workspace in only by name, in channels too', () => {
+    const from = (id: string, chatKind: 'direct' | 'group') =>
+      message({ target: { channel: 'slack', account: 'T1', chatId: 'C1' }, chatKind, sender: { id } });
+    const own = tenantWith({ slack: { ...slackRefs, allowFrom: ['T9:U1'] } });
+    for (const chatKind of ['direct', 'group'] as const) {
+      expect(admit(own, from('U2', chatKind))).toEqual(run);
+      expect(admit(own, from('T9:U1', chatKind))).toEqual(run);
+      expect(admit(own, from('T9:U2', chatKind))).toEqual(drop('sender-not-allowed'));
+    }
+  });
+
   it('keeps to the listed Slack channels', () => {
     const own = tenantWith({ slack: { ...slackRefs, channels: ['C1'] } });
     const inChannel = (chatId: string) =>
@@ -96,7 +107,7 @@ describe('admission', () => {
   });
 
   it('never runs an event of a person and a place that are not listed, whatever kind it is', () => {
-    const ids = fc.constantFrom('1', '2', '3', '-4', '-5', 'U1', 'C1');
+    const ids = fc.constantFrom('1', '2', '3', '-4', '-5', 'U1', 'C1', 'T9:U1');
     const lists = fc.uniqueArray(ids, { maxLength: 3 });
     const event = fc.record({
       kind: fc.constantFrom('message', 'edit', 'reaction', 'callback', 'membership', 'status', 'other'),
@@ -125,12 +136,13 @@ describe('admission', () => {
                 : { shared: true, team: 'T1', people, channels: places };
           const target = { channel, account: 'T1', chatId, shared };
           const event = message({ kind, chatKind, addressed, target, sender: { id: sender, isBot } } as Parameters<typeof message>[0]);
-          const listed = chatKind === 'direct' ? people.includes(sender) : places.includes(chatId) && addressed;
-          const mayRun = kind === 'message' && !isBot && shared === !own && listed;
-          expect(admit(tenantWith({ [channel]: settings }), event).kind === 'run').toBe(mayRun);
-          if (!(chatKind === 'direct' ? people.includes(sender) : places.includes(chatId))) {
-            expect(admit(tenantWith({ [channel]: settings }), event).kind).toBe('drop');
-          }
+          const isGuest = channel === 'slack' && sender.includes(':');
+          const isListed =
+            chatKind === 'direct' ? people.includes(sender) : places.includes(chatId) && (!isGuest || people.includes(sender));
+          const mayRun = kind === 'message' && !isBot && shared === !own && isListed && (chatKind === 'direct' || addressed);
+          const outcome = admit(tenantWith({ [channel]: settings }), event).kind;
+          expect(outcome === 'run').toBe(mayRun);
+          if (!isListed) expect(outcome).toBe('drop');
         },
       ),
       { numRuns: 2000 },

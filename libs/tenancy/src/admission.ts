@@ -60,10 +60,13 @@ function telegramRefusal(settings: ChannelSettings['telegram'], message: Inbound
 
 function slackRefusal(settings: ChannelSettings['slack'], message: InboundMessage): DropReason | undefined {
   if (!settings || settings.shared !== message.target.shared || settings.team !== message.target.account) return 'channel-not-configured';
+  const people = settings.shared ? settings.people : settings.allowFrom;
+  const isListed = people.includes(message.sender.id);
+  // `T9:U1` is a guest of another workspace. What is open is open to the tenant's own people: a guest has to be listed, wherever the message is.
+  if (message.sender.id.includes(':') && !isListed) return 'sender-not-allowed';
   if (message.chatKind === 'group') {
     const anyChannel = settings.shared ? settings.dmPolicy === 'open' : settings.channels.length === 0;
     return anyChannel || settings.channels.includes(message.target.chatId) ? undefined : 'group-not-allowed';
   }
-  const allowed = settings.shared ? settings.people : settings.allowFrom;
-  return settings.dmPolicy === 'open' || allowed.includes(message.sender.id) ? undefined : 'sender-not-allowed';
+  return settings.dmPolicy === 'open' || isListed ? undefined : 'sender-not-allowed';
 }

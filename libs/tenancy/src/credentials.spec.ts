@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Database, EncryptedSecrets, SqliteDocuments } from '@rockpool/cloud-embedded';
 import type { ReplyTarget, TenantId } from '@rockpool/contracts';
+import { BotNames } from './bot-names.js';
 import { Credentials, telegramAccount } from './credentials.js';
 import { TenantDirectory } from './tenant-directory.js';
 import { tenancyIndexes } from './tenant-record.js';
@@ -85,6 +86,11 @@ describe('credentials', () => {
   it('are found by the Slack team of an own app only', async () => {
     expect(await credentials.slackByTeam('T1')).toMatchObject({ tenantId: alice });
     expect(await credentials.slackByTeam('T2')).toBeUndefined();
+  });
+
+  it('know what a bot is called once somebody has asked Telegram', async () => {
+    await new BotNames(documents).remember('111', 'alice_bot');
+    expect(await credentials.endpoint('telegram', alice)).toMatchObject({ botUsername: 'alice_bot' });
   });
 
   it('answer through the bot that received the message', async () => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Documents, Secrets } from '@rockpool/cloud';
 import { NotFound, type ChannelName, type ReplyTarget, type TenantId } from '@rockpool/contracts';
+import { BotNames } from './bot-names.js';
 import { ReadCache } from './read-cache.js';
 import { routeId } from './routes.js';
 import { storedSecret } from './secret-refs.js';
@@ -13,6 +14,8 @@ export interface Endpoint {
   readonly tenantId?: TenantId;
   readonly account: string;
   readonly signingSecrets: readonly string[];
+  /** Telegram: as {@link BotNames} has it. */
+  readonly botUsername?: string;
 }
 
 /** A tenant's own keys by provider; what is missing falls to the platform's. */
@@ -29,6 +32,7 @@ export class Credentials {
   readonly #values: ReadCache<readonly string[]>;
   readonly #platform: ReadCache<PlatformRecord>;
   readonly #routes: ReadCache<TenantId>;
+  readonly #botNames: ReadCache<string>;
 
   constructor(
     private readonly tenants: Tenants,
@@ -40,6 +44,7 @@ export class Credentials {
     this.#values = new ReadCache(limits, options.now);
     this.#platform = new ReadCache(limits, options.now);
     this.#routes = new ReadCache(limits, options.now);
+    this.#botNames = new ReadCache(limits, options.now);
   }
 
   /**
@@ -136,7 +141,14 @@ export class Credentials {
   ): Promise<Endpoint | undefined> {
     const [token, signingSecrets] = await Promise.all([this.#newest(botToken, tenant?.version), this.#all(webhookSecret, tenant?.version)]);
     if (token === undefined) return undefined;
-    return sealed({ ...(tenant && { tenantId: tenant.tenantId }), account: telegramAccount(token), signingSecrets });
+    const account = telegramAccount(token);
+    const botUsername = await this.#botNames.get(account, () => new BotNames(this.documents).get(account));
+    return sealed({
+      ...(tenant && { tenantId: tenant.tenantId }),
+      account,
+      signingSecrets,
+      ...(botUsername !== undefined && { botUsername }),
+    });
   }
 
   async #shared(): Promise<SharedSettings> {

@@ -1,5 +1,6 @@
 export * from './admission.js';
 export { AuditLog, type AuditEntry, type AuditFact } from './audit.js';
+export { BotNames } from './bot-names.js';
 export { Credentials, telegramAccount, type Endpoint, type ModelKeys } from './credentials.js';
 export * from './routes.js';
 export { settingsText } from './settings-text.js';

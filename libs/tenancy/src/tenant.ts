@@ -35,7 +35,7 @@ const ownSlack = z.strictObject({
   team: z.string().min(1),
   botToken: secretRef,
   signingSecret: secretRef,
-  /** `open`: everyone of that team. A person of another team (Slack Connect) must be in `allowFrom` all the same. */
+  /** `open`: everyone of that team. A person of another team (Slack Connect) must be in `allowFrom` all the same, as `<team>:<user>`. */
   dmPolicy: dmPolicy.default('open'),
   allowFrom: people.default([]),
   /** Channels in which it answers when mentioned; empty: every channel it was invited to. */
