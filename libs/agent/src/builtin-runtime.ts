@@ -101,7 +101,6 @@ export class BuiltinRuntime extends AgentRuntime {
       eventId: turn.eventId,
       senderId: turn.senderId,
       timeZone: profile.timeZone ?? 'UTC',
-      now: new Date(),
       signal,
     };
     const speech = new Speech();
@@ -129,7 +128,7 @@ export class BuiltinRuntime extends AgentRuntime {
         return;
       }
       for (const toolCall of answer.toolCalls) yield { type: 'tool', name: this.tools.nameOf(toolCall), state: 'started' };
-      const { message, outcomes } = await this.tools.run(answer.toolCalls, context);
+      const { message, outcomes } = await this.tools.run(answer.toolCalls, { ...context, now: new Date() });
       for (const { name, state } of outcomes) yield { type: 'tool', name, state };
       conversation.addStep(answer.message, message);
     }
