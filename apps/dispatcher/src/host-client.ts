@@ -48,7 +48,8 @@ export class HostClient {
   private post(url: URL, headers: Record<string, string>, body: string, signal: AbortSignal) {
     const secure = url.protocol === 'https:';
     return new Promise<{ status: number; body: string; retryAfterMs?: number }>((resolve, reject) => {
-      const fail = (cause: unknown) => reject(new RockpoolError('unavailable', `the agent host at ${url.origin} did not answer`, { cause }));
+      const fail = (cause: unknown) =>
+        reject(new RockpoolError('unavailable', `the agent host at ${url.origin} did not answer`, { cause }));
       const options = { method: 'POST', headers, signal, agent: secure ? this.agents.https : this.agents.http };
       const request = (secure ? https : http).request(url, options, (response) => {
         const chunks: Buffer[] = [];

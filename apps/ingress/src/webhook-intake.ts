@@ -1,5 +1,13 @@
 import type { WebhookChannel, WebhookRequest } from '@rockpool/channels';
-import { InvalidInput, MessageReceived, RockpoolError, Unauthenticated, type ChannelName, type EventId, type TenantId } from '@rockpool/contracts';
+import {
+  InvalidInput,
+  MessageReceived,
+  RockpoolError,
+  Unauthenticated,
+  type ChannelName,
+  type EventId,
+  type TenantId,
+} from '@rockpool/contracts';
 import type { EventPublisher } from '@rockpool/service';
 import type { Credentials, Endpoint } from '@rockpool/tenancy';
 

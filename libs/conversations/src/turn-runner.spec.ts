@@ -229,7 +229,7 @@ describe('a lease', () => {
     await host.inbox.append(alice, messageOf(1, 'hi'));
     const frozen = Promise.withResolvers<void>();
     const thawed = Promise.withResolvers<void>();
-    host.runtime.script = async function* (turn) {
+    host.runtime.script = async function* () {
       frozen.resolve();
       await thawed.promise;
       yield { type: 'text', delta: 'from the zombie' };
