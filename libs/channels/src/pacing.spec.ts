@@ -7,51 +7,68 @@ const bot: PacedScope = { name: 'bot', rate: { burst: 10, perSecond: 10 } };
 const chat = (name: string): PacedScope => ({ name, rate: { burst: 2, perSecond: 1 } });
 
 describe('the pacer', () => {
-  it('lets a burst through at once, then one after the other, in the order they asked', async () => {
-    const clock = new ManualClock();
-    const pacer = new Pacer(clock);
-    const sent: number[] = [];
-    const sends = [1, 2, 3, 4].map((number) => pacer.take([chat('a')]).then(() => sent.push(number)));
-    expect([await clock.nextSleep(), await clock.nextSleep()]).toEqual([1_000, 2_000]);
-    await Promise.all(sends.slice(0, 2));
-    expect(sent).toEqual([1, 2]);
-    clock.advance(1_000);
-    await sends[2];
-    expect(sent).toEqual([1, 2, 3]);
-    clock.advance(1_000);
-    await sends[3];
-    expect(sent).toEqual([1, 2, 3, 4]);
+  it('slows nothing down that was never refused', async () => {
+    const pacer = new Pacer(new ManualClock());
+    await Promise.all(Array.from({ length: 500 }, () => pacer.take([chat('a'), bot])));
+    expect(pacer.takeSpare([chat('a'), bot])).toBe(true);
   });
 
-  it('keeps chats apart, and the bot they share within its own limit', async () => {
+  it('after a refusal lets one through when the break is over, then one after the other at the rate, in the order they asked', async () => {
     const clock = new ManualClock();
     const pacer = new Pacer(clock);
-    const chats = Array.from({ length: 10 }, (_, index) => chat(`chat ${index}`));
-    await Promise.all(chats.map((each) => pacer.take([each, bot])));
-    const eleventh = pacer.take([chat('another'), bot]);
+    pacer.rest([chat('a')], 0);
+    const sent: number[] = [];
+    const sends = [1, 2].map((number) => pacer.take([chat('a')]).then(() => sent.push(number)));
+    expect([await clock.nextSleep(), await clock.nextSleep()]).toEqual([100, 1_100]);
+    clock.advance(100);
+    await sends[0];
+    expect(sent).toEqual([1]);
+    clock.advance(1_000);
+    await sends[1];
+    expect(sent).toEqual([1, 2]);
+  });
+
+  it('keeps to the rate of a bot that was refused over several chats, whichever chat asks', async () => {
+    const clock = new ManualClock();
+    const pacer = new Pacer(clock);
+    pacer.rest([chat('a'), bot], 0);
+    pacer.rest([chat('b'), bot], 0);
+    clock.advance(100);
+    await pacer.take([chat('c'), bot]);
+    const next = pacer.take([chat('d'), bot]);
     expect(await clock.nextSleep()).toBe(100);
     clock.advance(100);
-    await eleventh;
+    await next;
   });
 
-  it('gives a wait of more than five seconds back to whoever asked', async () => {
+  it('trusts again after ten minutes without a refusal', async () => {
+    const clock = new ManualClock();
+    const pacer = new Pacer(clock);
+    pacer.rest([chat('a')], 0);
+    clock.advance(600_100);
+    await Promise.all(Array.from({ length: 50 }, () => pacer.take([chat('a')])));
+  });
+
+  it('gives a wait of more than two seconds back to whoever asked', async () => {
     const pacer = new Pacer(new ManualClock());
-    const takes = Array.from({ length: 8 }, () => pacer.take([chat('a')]));
-    takes.slice(2, 7).forEach((take) => void take.catch(() => undefined));
-    await expect(takes[7]).rejects.toMatchObject({ afterMs: 6_000 });
+    pacer.rest([chat('a')], 0);
+    const takes = Array.from({ length: 4 }, () => pacer.take([chat('a')]));
+    takes.slice(0, 2).forEach((take) => void take.catch(() => undefined));
+    await expect(takes[2]).rejects.toMatchObject({ afterMs: 2_100 });
+    await expect(takes[3]).rejects.toMatchObject({ afterMs: 2_100 });
   });
 
   it('leaves the last places to what cannot be left out', async () => {
     const clock = new ManualClock();
     const pacer = new Pacer(clock);
     const scopes = [chat('a')];
+    pacer.rest(scopes, 0);
+    clock.advance(1_100);
     expect(pacer.takeSpare(scopes)).toBe(true);
     expect(pacer.takeSpare(scopes)).toBe(false);
     await pacer.take(scopes);
     clock.advance(1_000);
     expect(pacer.takeSpare(scopes)).toBe(false);
-    clock.advance(1_000);
-    expect(pacer.takeSpare(scopes)).toBe(true);
   });
 
   it('rests as long as the provider asks, and only where it asked', async () => {
@@ -76,7 +93,7 @@ describe('the pacer', () => {
   it('tells those who wait already when the provider asks for a break meanwhile', async () => {
     const clock = new ManualClock();
     const pacer = new Pacer(clock);
-    await Promise.all([pacer.take([chat('a')]), pacer.take([chat('a')])]);
+    pacer.rest([chat('a')], 900);
     const waiting = pacer.take([chat('a')]);
     pacer.rest([chat('a')], 30_000);
     clock.advance(await clock.nextSleep());

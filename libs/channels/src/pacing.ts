@@ -1,6 +1,6 @@
 import { outcomeOf, RetryLater } from '@rockpool/contracts';
 
-/** What a provider allows: a short burst, then a steady rate. */
+/** What a provider is known to allow: a short burst, then a steady rate. */
 export interface Rate {
   readonly burst: number;
   readonly perSecond: number;
@@ -24,15 +24,18 @@ const systemClock: PacerClock = {
 };
 
 /** Longer waits are given back to whoever asks, so that nobody holds a conversation meanwhile. */
-const longestWaitMs = 5_000;
+const longestWaitMs = 2_000;
 /** Timers fire and clocks differ by a little; a request that comes a moment too early is refused once more. */
 const marginMs = 100;
+/** How long the documented rate is kept to after a refusal. */
+const waryMs = 600_000;
 /** Two chats of one bot that are refused within this time are taken for the bot being refused. */
 const sameCauseMs = 5_000;
 
 /**
- * Keeps the sends of this process within the providers' limits: a token bucket for each scope, in memory. Scopes that are idle are forgotten, since a full
- * bucket and none behave alike.
+ * Keeps the sends of this process within the providers' limits. The documented rates are rules of thumb, which providers enforce loosely, so a scope
+ * is not slowed down before it was refused once: from then on it rests as long as the provider asked, and keeps to the documented rate (a token bucket, in
+ * memory) until ten minutes went by without another refusal. Scopes that are not wary are forgotten.
  */
 export class Pacer {
   private readonly buckets = new Map<string, Bucket>();
@@ -41,7 +44,7 @@ export class Pacer {
   constructor(private readonly clock: PacerClock = systemClock) {}
 
   /**
-   * Resolves when a request may be sent, in the order they asked. Rejects with `RetryLater` when that is more than five seconds away, or when the provider
+   * Resolves when a request may be sent, in the order they asked. Rejects with `RetryLater` when that is more than two seconds away, or when the provider
    * asked for a break meanwhile.
    */
   async take(scopes: readonly PacedScope[]): Promise<void> {
@@ -82,11 +85,11 @@ export class Pacer {
     const now = this.clock.now();
     const [narrow, ...wider] = scopes;
     if (narrow === undefined) return;
-    this.bucket(narrow).rest(now + ms + marginMs);
+    this.bucket(narrow).rest(now + ms + marginMs, now);
     for (const scope of wider) {
       const bucket = this.bucket(scope);
       if (bucket.refused !== undefined && bucket.refused.by !== narrow.name && now - bucket.refused.at < sameCauseMs) {
-        bucket.rest(now + ms + marginMs);
+        bucket.rest(now + ms + marginMs, now);
       }
       bucket.refused = { by: narrow.name, at: now };
     }
@@ -106,7 +109,7 @@ export class Pacer {
     const known = this.buckets.get(scope.name);
     if (known !== undefined) return known;
     if (this.buckets.size >= this.sweepAt) this.forgetIdle();
-    const bucket = new Bucket(scope.rate, this.clock.now());
+    const bucket = new Bucket(scope.rate);
     this.buckets.set(scope.name, bucket);
     return bucket;
   }
@@ -119,23 +122,21 @@ export class Pacer {
 }
 
 class Bucket {
-  /** Negative while requests wait for places that are yet to come. */
-  private tokens: number;
+  /** Negative while requests wait for places that are yet to come. Counted only while wary. */
+  private tokens = 0;
+  private filledAt = 0;
   private restsUntil = 0;
+  private waryUntil = 0;
   /** The narrower scope that was refused last. */
   refused: { readonly by: string; readonly at: number } | undefined;
 
-  constructor(
-    private readonly rate: Rate,
-    private filledAt: number,
-  ) {
-    this.tokens = rate.burst;
-  }
+  constructor(private readonly rate: Rate) {}
 
   waitMs(now: number): number {
+    if (now >= this.waryUntil) return this.breakMs(now);
     this.fill(now);
     const refillMs = this.tokens >= 1 ? 0 : Math.ceil(((1 - this.tokens) / this.rate.perSecond) * 1000);
-    return Math.max(refillMs, this.breakMs(now));
+    return Math.max(0, this.filledAt - now) + refillMs;
   }
 
   breakMs(now: number): number {
@@ -143,29 +144,33 @@ class Bucket {
   }
 
   take(now: number): void {
+    if (now >= this.waryUntil) return;
     this.fill(now);
     this.tokens -= 1;
   }
 
   hasSpare(now: number): boolean {
+    if (now >= this.waryUntil) return this.breakMs(now) === 0;
     this.fill(now);
     return this.breakMs(now) === 0 && this.tokens >= Math.max(2, this.rate.burst / 2);
   }
 
-  rest(until: number): void {
+  /** Nothing until then, and from then on the documented rate, until the provider has not refused anything for long. */
+  rest(until: number, now: number): void {
     this.restsUntil = Math.max(this.restsUntil, until);
+    this.waryUntil = this.restsUntil + waryMs;
+    this.fill(now);
+    this.filledAt = this.restsUntil;
+    this.tokens = Math.min(this.tokens, 1);
   }
 
   isIdle(now: number): boolean {
-    this.fill(now);
-    return (
-      this.tokens >= this.rate.burst && this.breakMs(now) === 0 && (this.refused === undefined || now - this.refused.at >= sameCauseMs)
-    );
+    return now >= this.waryUntil && (this.refused === undefined || now - this.refused.at >= sameCauseMs);
   }
 
   private fill(now: number): void {
-    const elapsedMs = Math.max(0, now - this.filledAt);
-    this.tokens = Math.min(this.rate.burst, this.tokens + (elapsedMs / 1000) * this.rate.perSecond);
+    if (now <= this.filledAt) return;
+    this.tokens = Math.min(this.rate.burst, this.tokens + ((now - this.filledAt) / 1000) * this.rate.perSecond);
     this.filledAt = now;
   }
 }

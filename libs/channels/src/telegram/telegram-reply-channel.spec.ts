@@ -4,6 +4,7 @@ import { ManualClock, TelegramSimulator, type PersonChat, type TelegramBot } fro
 import { Pacer } from '../pacing.js';
 import { closedPortUrl } from '../testing/closed-port.js';
 import { instantClock } from '../testing/instant-clock.js';
+import { patiently } from '../testing/patiently.js';
 import { getTelegramMe, setTelegramWebhook } from './set-telegram-webhook.js';
 import { TelegramApi } from './telegram-api.js';
 import { TelegramReplyChannel } from './telegram-reply-channel.js';
@@ -58,7 +59,7 @@ describe('answers in Telegram', () => {
   it('may be put in place again', async () => {
     const { channel, receipt } = await placed();
     const [chunk] = channel.render('done');
-    for (let time = 0; time < 3; time++) await channel.update(direct, receipt, chunk!, final);
+    for (let time = 0; time < 3; time++) await patiently(clock, () => channel.update(direct, receipt, chunk!, final));
     expect(texts()).toEqual(['done']);
   });
 
@@ -71,10 +72,11 @@ describe('answers in Telegram', () => {
   it('of any length fit the limit', async () => {
     const channel = channelFor(direct);
     for (const chunk of channel.render(`# Long\n\n${'**word** 😀 & <tag> '.repeat(2_000)}`)) {
-      await channel.update(direct, await channel.place(direct), chunk, final);
+      const receipt = await patiently(clock, () => channel.place(direct));
+      await patiently(clock, () => channel.update(direct, receipt, chunk, final));
     }
     expect(texts().join(' ').match(/word/g)).toHaveLength(2_000);
-    expect(telegram.calls.filter((call) => call.status !== 200)).toEqual([]);
+    expect(telegram.calls.filter((call) => call.status !== 200 && call.status !== 429)).toEqual([]);
   });
 
   it('answer the message they are for in a group, and stay in the topic of a forum', async () => {
@@ -154,20 +156,26 @@ describe('answers in Telegram', () => {
   it.each([
     ['a chat', () => direct],
     ['a group', () => ({ ...direct, chatId: String(telegram.group({ title: 'Team', bots: [bot] }).id) })],
-  ])('are never refused for their rate in %s', async (_, targetOf) => {
+  ])('are refused for their rate once in %s, and from then on keep to it', async (_, targetOf) => {
     const target = targetOf();
     const channel = channelFor(target);
     for (let number = 0; number < 60; number++) {
-      await channel.update(target, await channel.place(target), { text: 'x', payload: { html: `${number}`, plain: '' } }, final);
+      const receipt = await patiently(clock, () => channel.place(target));
+      const chunk = { text: 'x', payload: { html: `${number}`, plain: '' } };
+      await patiently(clock, () => channel.update(target, receipt, chunk, final));
     }
-    expect(telegram.calls.filter((call) => call.status === 429)).toEqual([]);
-    expect(telegram.calls).toHaveLength(120);
+    expect(telegram.calls.filter((call) => call.status === 429)).toHaveLength(1);
+    expect(telegram.calls.filter((call) => call.status === 200)).toHaveLength(120);
+    expect(telegram.violations).toEqual([]);
   });
 
-  it('leave out steps of a streamed answer rather than delay its end', async () => {
+  it('leave out steps of a streamed answer rather than delay its end, once Telegram asked to slow down', async () => {
     const { channel, receipt } = await placed();
+    telegram.faults.add({ kind: 'status', status: 429, retryAfterSeconds: 1, times: 1 });
+    await expect(channel.update(direct, receipt, channel.render('begin')[0]!, { final: false })).rejects.toMatchObject({ afterMs: 1_000 });
+    clock.advance(4_000);
     for (let step = 0; step < 10; step++) await channel.update(direct, receipt, channel.render(`step ${step}`)[0]!, { final: false });
-    expect(texts()).toEqual(['step 0']);
+    expect(texts()).toEqual(['step 1']);
     const before = clock.now();
     await channel.update(direct, receipt, channel.render('end')[0]!, final);
     expect(texts()).toEqual(['end']);
