@@ -1,4 +1,4 @@
-import { RetryLater } from '@rockpool/contracts';
+import { crashPoint, RetryLater } from '@rockpool/contracts';
 
 /**
  * Ends a host's work within its shutdown time: turns that are about to be done may finish, the others are then aborted, which gives them back
@@ -24,6 +24,7 @@ export class HostDrain {
   /** Waits `graceMs` for what runs, aborts the rest, and resolves when all have ended. */
   async drain(graceMs: number): Promise<void> {
     this.draining = true;
+    crashPoint('during-drain');
     const grace = setTimeout(() => this.controller.abort(new RetryLater(0, 'this agent host is shutting down')), graceMs);
     await Promise.allSettled(this.running);
     clearTimeout(grace);

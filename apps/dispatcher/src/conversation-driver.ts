@@ -1,4 +1,4 @@
-import { RetryLater } from '@rockpool/contracts';
+import { crashPoint, RetryLater } from '@rockpool/contracts';
 import type { DriveRequest, HostClient } from './host-client.js';
 
 /**
@@ -10,6 +10,7 @@ export class ConversationDriver {
 
   async drive(request: DriveRequest, signal: AbortSignal): Promise<void> {
     const result = await this.hosts.drive(request, signal);
+    crashPoint('after-release-before-ack');
     switch (result.kind) {
       case 'drained':
         return;

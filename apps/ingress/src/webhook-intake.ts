@@ -1,5 +1,6 @@
 import type { WebhookChannel, WebhookRequest } from '@rockpool/channels';
 import {
+  crashPoint,
   InvalidInput,
   MessageReceived,
   RockpoolError,
@@ -42,7 +43,9 @@ export class WebhookIntake {
     const endpoint = await this.endpointFor(name, tenantId, request);
     // The same words whether the endpoint is unknown or the signature wrong: nobody learns which tenants exist.
     if (!endpoint) throw new Unauthenticated('the signature is missing or wrong');
+    crashPoint('before-verify');
     channel.verify(request, endpoint);
+    crashPoint('after-verify');
     const parsed = channel.parse(request, endpoint);
     const source = `/ingress/${name}/${endpoint.account}`;
     await Promise.all(
@@ -56,6 +59,7 @@ export class WebhookIntake {
         }),
       ),
     );
+    crashPoint('after-publish-before-200');
     return { eventIds: parsed.messages.map((message) => message.eventId), ...(parsed.response && { response: parsed.response }) };
   }
 

@@ -1,4 +1,5 @@
 export * from './cloud-event.js';
+export * from './crash-point.js';
 export * from './errors.js';
 export * from './event.js';
 export * from './ids.js';

@@ -1,4 +1,4 @@
-import type { ConversationId, InboundMessage, TenantId } from '@rockpool/contracts';
+import { crashPoint, type ConversationId, type InboundMessage, type TenantId } from '@rockpool/contracts';
 import { admit, peersOf, type Routes, type Tenants } from '@rockpool/tenancy';
 import { commandOf, type Commands } from './commands.js';
 import type { Inbox } from './inbox.js';
@@ -48,10 +48,13 @@ export class Receiver {
       await this.commands.run(tenant, message, command);
       return { kind: 'command', tenantId: tenant.id };
     }
+    crashPoint('after-receive-before-commit');
     const turn = await this.inbox.append(tenant.id, message, currentTraceparent());
+    crashPoint('after-commit-before-wake');
     if (!turn.open) return { kind: 'finished-before', tenantId: tenant.id };
     if (turn.state === 'pending') this.showTyping(tenant.id, message);
     await this.wakes.wake(tenant.id, message.conversationId);
+    crashPoint('after-wake-before-ack');
     return { kind: 'appended', tenantId: tenant.id };
   }
 

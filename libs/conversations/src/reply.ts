@@ -1,4 +1,4 @@
-import { codeOf, isTerminal, type ReplyTarget } from '@rockpool/contracts';
+import { codeOf, crashPoint, isTerminal, type ReplyTarget } from '@rockpool/contracts';
 import type { Documents, Transaction } from '@rockpool/cloud';
 import { paths, type ReplyRecord, type TurnRecord } from './records.js';
 import type { Receipt, ReplyChannel } from './reply-channel.js';
@@ -83,6 +83,7 @@ export class Reply {
       await this.patiently(signal, () =>
         inSpan('reply.send', this.attributes(n), () => this.channel.update(this.target, receipt, chunk!, { final: true })),
       );
+      crashPoint('after-send-before-receipt');
       const sent = this.row(n, { state: 'sent' });
       // The last row is marked together with the end of the turn; a crash before that repeats an update, which changes nothing.
       if (n !== last?.n) await this.write((transaction) => this.put(transaction, sent));
@@ -115,6 +116,7 @@ export class Reply {
         if (codeOf(error) !== 'outcome_unknown') this.row(n, { state: 'queued' });
         throw error;
       }
+      crashPoint('after-send-before-receipt');
       const placed = this.row(n, { state: 'placed', receipt });
       await this.write((transaction) => this.put(transaction, placed));
       return receipt;

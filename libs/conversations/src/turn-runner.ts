@@ -1,4 +1,13 @@
-import { codeOf, isTerminal, RetryLater, StaleLease, TerminalError, type ConversationId, type TenantId } from '@rockpool/contracts';
+import {
+  codeOf,
+  crashPoint,
+  isTerminal,
+  RetryLater,
+  StaleLease,
+  TerminalError,
+  type ConversationId,
+  type TenantId,
+} from '@rockpool/contracts';
 import type { Documents, Transaction } from '@rockpool/cloud';
 import type { AgentRuntime, TurnUsage } from './agent-runtime.js';
 import { AnswerPreview } from './answer-preview.js';
@@ -61,6 +70,7 @@ export class TurnRunner {
     );
     if (result.kind === 'empty') return { kind: 'drained' };
     if (result.kind === 'held') return { kind: 'held', ownWake: result.ownWake, retryAfterMs: result.expiresInMs };
+    crashPoint('after-lease');
     let claim: Claim | undefined = result.claim;
     const lost = new AbortController();
     const stopRenewing = this.keepLease(claim, lost);
@@ -104,12 +114,15 @@ export class TurnRunner {
         try {
           if (turn.state !== 'answered') {
             const answer = await this.answer(claim, channel, reply, signal);
+            crashPoint('after-run-before-ledger');
             await this.putOnRecord(claim, reply, answer);
+            crashPoint('after-ledger-before-send');
             outcome = answer.outcome;
             if (answer.usage) setAttributes(usageAttributes(answer.usage));
           }
           setAttributes({ 'rockpool.turn.outcome': outcome });
           const markSent = await reply.deliver(signal);
+          crashPoint('after-receipt-before-release');
           return await this.end(claim, outcome, markSent);
         } catch (error) {
           return await this.giveBack(claim, reply, error, shutdown);
@@ -164,6 +177,7 @@ export class TurnRunner {
       for await (const event of run) {
         abort.throwIfAborted();
         if (event.type === 'text') {
+          crashPoint('mid-run');
           markdown += event.delta;
           preview.add(event.delta);
         } else if (event.type === 'usage') usage = event.usage;
