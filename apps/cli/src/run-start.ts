@@ -7,7 +7,7 @@ import { version } from './version.js';
 /** Starts the platform and returns once it is ready; the process then lives until it is told to stop. */
 export async function runStart({ json }: { json: boolean }): Promise<void> {
   const config = loadConfig();
-  const platform = await openPlatform(config, 'start');
+  const platform = await openPlatform(config, 'console');
   try {
     const isNew = await ensureDemoTenant(platform.cloud);
     const service = await startPlatform(platform);
@@ -33,7 +33,8 @@ function addresses(url: string, config: PlatformConfig, tenants: readonly Listed
 }
 
 function welcome(url: string, config: PlatformConfig, tenants: readonly ListedTenant[], isNew: boolean): string {
-  const open = tenants.find((tenant) => tenant.id === demoTenant && tenant.web === 'public') ?? tenants.find((tenant) => tenant.web === 'public');
+  const open =
+    tenants.find((tenant) => tenant.id === demoTenant && tenant.web === 'public') ?? tenants.find((tenant) => tenant.web === 'public');
   const first = open ?? tenants[0];
   const model = config.ANTHROPIC_API_KEY ?? config.OPENAI_API_KEY ?? config.GEMINI_API_KEY ?? config.OPENAI_BASE_URL;
   const lines = [

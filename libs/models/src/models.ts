@@ -31,6 +31,8 @@ export interface ResolvedModel {
 /** Providers in the order `auto` tries them. */
 const order = ['anthropic', 'openai', 'google'] as const;
 const unknownContextWindow = 32_768;
+/** Models kept ready. Making one compiles its SDK's schemas, which costs more than the rest of a short turn. */
+const maxReady = 1_000;
 /** The conventions have names of their own for these: https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/ */
 const conventionNames: Readonly<Record<Provider, string>> = {
   anthropic: 'anthropic',
@@ -44,6 +46,9 @@ const conventionNames: Readonly<Record<Provider, string>> = {
  * use another's. Provider SDKs are loaded the first time one is asked for.
  */
 export class Models {
+  /** By model and key: whoever has the same key may use the same instance, which keeps nothing of a call. */
+  private readonly ready = new Map<string, ResolvedModel>();
+
   constructor(private readonly config: ModelsConfig = {}) {}
 
   /** Rejects with `TerminalError` that says what to set when a provider that was asked for by name has no key, `InvalidInput` for an unknown name. */
@@ -75,30 +80,40 @@ export class Models {
 
   private async build(provider: Provider, name: string, keys: ModelKeys): Promise<ResolvedModel> {
     const id = `${provider}/${name}`;
+    const apiKey = this.apiKey(provider, id, keys);
+    const entry = `${id} ${apiKey ?? ''}`;
+    const known = this.ready.get(entry);
+    if (known) return known;
     const { price, contextWindow = unknownContextWindow } = factsOf(id);
-    const inner = await this.connect(provider, name, keys);
+    const inner = await this.connect(provider, name, apiKey);
     const languageModel = new TracedModel(inner, { providerName: conventionNames[provider], price });
-    return { id, provider, languageModel, ...(price && { price }), demo: false, contextWindow };
+    const model = { id, provider, languageModel, ...(price && { price }), demo: false, contextWindow };
+    if (this.ready.size >= maxReady) this.ready.delete(this.ready.keys().next().value!);
+    this.ready.set(entry, model);
+    return model;
   }
 
-  private async connect(provider: Provider, name: string, keys: ModelKeys): Promise<LanguageModelV4> {
-    const { openaiBaseUrl } = this.config;
+  /** The key to call with; `undefined` where a server of the operator's own may do without. */
+  private apiKey(provider: Provider, id: string, keys: ModelKeys): string | undefined {
+    const { openaiBaseUrl, openaiApiKey } = this.config;
     if (provider === 'openai-compatible' || (provider === 'openai' && openaiBaseUrl)) {
-      if (!openaiBaseUrl) throw new TerminalError(`model ${provider}/${name} needs OPENAI_BASE_URL, which is not set`);
-      const apiKey = keys['openai-compatible'] || keys.openai || this.config.openaiApiKey;
-      const { createOpenAICompatible } = await load['openai-compatible']();
-      return createOpenAICompatible({
-        name: 'openai-compatible',
-        baseURL: openaiBaseUrl.replace(/\/+$/, ''),
-        ...(apiKey && { apiKey }),
-        includeUsage: true,
-      })(name);
+      if (!openaiBaseUrl) throw new TerminalError(`model ${id} needs OPENAI_BASE_URL, which is not set`);
+      return keys['openai-compatible'] || keys.openai || openaiApiKey || undefined;
     }
     const apiKey = keys[provider] || this.platformKey(provider);
-    if (!apiKey)
-      throw new TerminalError(
-        `model ${provider}/${name} has no key: set ${keyVariable[provider]} for the platform, or agent.keys.${provider} of the tenant`,
-      );
+    if (apiKey) return apiKey;
+    throw new TerminalError(
+      `model ${id} has no key: set ${keyVariable[provider]} for the platform, or agent.keys.${provider} of the tenant`,
+    );
+  }
+
+  private async connect(provider: Provider, name: string, apiKey: string | undefined): Promise<LanguageModelV4> {
+    const { openaiBaseUrl } = this.config;
+    if (provider === 'openai-compatible' || (provider === 'openai' && openaiBaseUrl)) {
+      const baseURL = openaiBaseUrl!.replace(/\/+$/, '');
+      const { createOpenAICompatible } = await load['openai-compatible']();
+      return createOpenAICompatible({ name: 'openai-compatible', baseURL, ...(apiKey && { apiKey }), includeUsage: true })(name);
+    }
     // The roots are spelled out: left to themselves the SDKs would read them from the environment.
     switch (provider) {
       case 'anthropic':

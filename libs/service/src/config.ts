@@ -194,8 +194,8 @@ export type ConfigResult =
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Read by the fault injection of the test kit, which must work where no configuration is parsed. */
-const readElsewhere = new Set(['ROCKPOOL_CRASH_AT']);
+/** Read where no configuration is parsed: by the fault injection of tests, and by commands that reach an instance from elsewhere. */
+const readElsewhere = new Set(['ROCKPOOL_CRASH_AT', 'ROCKPOOL_ADMIN_TOKEN']);
 
 /** Checks an environment. An empty value counts as unset. All problems are found at once; unknown `ROCKPOOL_*` names are warnings. */
 export function parseConfig(environment: Environment): ConfigResult {
