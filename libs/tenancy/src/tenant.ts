@@ -59,9 +59,31 @@ export const channelSettings = z.strictObject({
 });
 export type ChannelSettings = z.output<typeof channelSettings>;
 
-/** What the tenant pays for. It is kept and shown; no limit hangs on it yet. */
+/** What the tenant pays for: the messages a minute it may receive, unless its own limit says otherwise. */
 export const planName = z.enum(['free', 'starter', 'pro']);
 export type PlanName = z.infer<typeof planName>;
+
+/**
+ * What becomes of a message that comes while the conversation's turn runs. `followup`: it waits and is answered next. `collect`: all that wait are answered
+ * together, in one next turn. `steer`: the running turn takes it in between its steps. `interrupt`: the running turn is ended and begins anew with both in view.
+ */
+export const overlapPolicy = z.enum(['followup', 'collect', 'steer', 'interrupt']);
+export type OverlapPolicy = z.infer<typeof overlapPolicy>;
+
+/** Messages a minute that are taken in, as a sliding window. What comes above that is recorded as dropped, and the person told once a minute. */
+export const messageLimits = z.strictObject({
+  /** Of the whole tenant. Absent: by its plan, see {@link messagesPerMinuteOf}. */
+  messagesPerMinute: z.int().min(1).max(1_000_000).optional(),
+  /** Of one person, on all chats of a channel. Requests signed with the tenant's own secret (`http`) count for the tenant only. */
+  senderMessagesPerMinute: z.int().min(1).max(500).default(30),
+});
+
+const planMessagesPerMinute: Readonly<Record<PlanName, number>> = { free: 300, starter: 1_200, pro: 6_000 };
+
+/** Messages a minute that a tenant may receive: its own limit, or its plan's. */
+export function messagesPerMinuteOf(spec: Pick<TenantSpec, 'plan' | 'limits'>): number {
+  return spec.limits.messagesPerMinute ?? planMessagesPerMinute[spec.plan];
+}
 
 /** `auto`, `demo`, or `<provider>/<model>`. */
 export const modelName = z
@@ -75,6 +97,10 @@ export const agentSettings = z.strictObject({
   runtime: z.enum(['builtin']).default('builtin'),
   model: modelName.default('auto'),
   instructions: z.string().max(20_000).default('You are a helpful assistant.'),
+  /** For every chat that was not told otherwise by `/queue`. */
+  overlap: overlapPolicy.default('followup'),
+  /** A turn begins once its sender has been silent for so long, so that what is sent in pieces is seen together. At most 10 s. */
+  debounceMs: z.int().min(0).max(10_000).default(0),
   /** Keys of this tenant's own, used instead of the platform's. */
   keys: z
     .strictObject({
@@ -93,6 +119,7 @@ export const tenantSpec = z.strictObject({
   /** A suspended tenant's channels are still answered with 2xx; nothing runs, every event is recorded as dropped. */
   suspended: z.boolean().default(false),
   agent: agentSettings.prefault({}),
+  limits: messageLimits.prefault({}),
   channels: channelSettings.default({}),
   host: z.strictObject({ mode: z.enum(['pooled']).default('pooled') }).prefault({}),
 });
