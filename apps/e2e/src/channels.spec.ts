@@ -38,7 +38,7 @@ describe('Telegram', () => {
     await chat.say('hello there').accepted;
     await chat.waitForAnswer(({ text }) => text.includes('hello there'));
     expect(chat.visible().filter((message) => message.from === 'bot')).toHaveLength(1);
-    const methods = rockpool.telegram.calls.filter((call) => call.parameters['chat_id'] == 500).map((call) => call.method);
+    const methods = rockpool.telegram.calls.filter((call) => Number(call.parameters['chat_id']) === 500).map((call) => call.method);
     expect(methods).toContain('sendChatAction');
     expect(methods.filter((method) => method === 'sendMessage')).toHaveLength(1);
   });
