@@ -74,6 +74,3 @@ export const DriveConversation = defineEvent({
   topic: 'conversation-wakes',
   data: z.object({ tenantId, conversationId }),
 });
-
-/** Every event of the platform: the catalogue, snapshots and documentation are made from this list. */
-export const events = [MessageReceived, DriveConversation] as const;

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { defineEvent, type EventDefinition } from './event.js';
-import { events } from './inbound.js';
+import { events } from './events.js';
 import { subscriptions, topics } from './topics.js';
 
 /**
