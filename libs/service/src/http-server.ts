@@ -1,7 +1,9 @@
+import type { IncomingMessage } from 'node:http';
 import { UnsupportedMediaTypeException } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { RetryLater } from '@rockpool/contracts';
 import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { BodyReader } from './body-reader.js';
 import { refuseUnroutable } from './problem.filter.js';
 import type { Readiness } from './readiness.js';
 import { traceRequests } from './request-span.js';
@@ -10,19 +12,37 @@ import { traceRequests } from './request-span.js';
 const exactBytesPrefix = '/webhooks/';
 const defaultBodyLimitBytes = 1024 * 1024;
 
+/** How long a sender may take, in milliseconds. Connections are looked at every `checkEveryMs`, so each may live that much longer. */
+export interface SenderPatience {
+  readonly headersMs: number;
+  readonly requestMs: number;
+  readonly checkEveryMs: number;
+}
+
+/** At most 15 s for the headers and 30 s for all of a request, the time between two looks included. */
+export const defaultPatience: SenderPatience = { headersMs: 13_000, requestMs: 28_000, checkEveryMs: 2_000 };
+
 /**
  * The HTTP server every app uses.
  *
  * - Below `/webhooks/`, `request.body` is a Buffer with the bytes as they came, never decompressed. Everywhere else it is parsed JSON, and any other content type
  *   is refused with 415.
- * - Slow senders are cut off: 15 s for the headers, 30 s for the whole request. How long an answer takes is not limited.
+ * - Bodies are read into bounded memory ({@link BodyReader}), up to the limit of their route. A route that raises its limit has to know its sender before
+ *   the body is read: in an `onRequest` hook of its own.
+ * - Slow senders are cut off: 15 s for the headers, also of a connection that says nothing at all, 30 s for the whole request. How long an answer takes is not
+ *   limited.
  * - Addresses come from the connection: `X-Forwarded-*` is not believed. Every value of a repeated header is in `request.raw.rawHeaders`.
  */
-export function createHttpAdapter(readiness: Readiness, options: { bodyLimitBytes?: number } = {}): FastifyAdapter {
+export function createHttpAdapter(
+  readiness: Readiness,
+  options: { bodyLimitBytes?: number; senderPatience?: SenderPatience } = {},
+): FastifyAdapter {
+  const { headersMs, requestMs, checkEveryMs } = options.senderPatience ?? defaultPatience;
+  const bodyLimitBytes = options.bodyLimitBytes ?? defaultBodyLimitBytes;
   const adapter = new FastifyAdapter({
-    bodyLimit: options.bodyLimitBytes ?? defaultBodyLimitBytes,
-    requestTimeout: 30_000,
-    http: { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 },
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: requestMs,
+    http: { headersTimeout: headersMs, connectionsCheckingInterval: checkEveryMs },
     trustProxy: false,
     logController: new LogController({ disableRequestLogging: true }),
     // Conversation and event ids are path parameters, and may be 600 characters before they are escaped.
@@ -34,7 +54,7 @@ export function createHttpAdapter(readiness: Readiness, options: { bodyLimitByte
   const server = adapter.getInstance() as unknown as FastifyInstance;
   refuseWhileStopping(server, readiness);
   traceRequests(server);
-  parseBodies(server);
+  parseBodies(server, bodyLimitBytes);
   return adapter;
 }
 
@@ -46,17 +66,30 @@ function refuseWhileStopping(server: FastifyInstance, readiness: Readiness): voi
   });
 }
 
-function parseBodies(server: FastifyInstance): void {
-  const parseJson = server.getDefaultJsonParser('error', 'error');
+function parseBodies(server: FastifyInstance, bodyLimitBytes: number): void {
+  const parseJson = server.getDefaultJsonParser('error', 'error') as (
+    request: FastifyRequest,
+    body: string,
+    done: (error: Error | null, value?: unknown) => void,
+  ) => void;
+  const reader = new BodyReader();
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    if (request.routeOptions.url?.startsWith(exactBytesPrefix)) return done(null, body);
+  server.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage) => {
+    const { url = '', bodyLimit } = request.routeOptions;
+    const body = await reader.read(payload, {
+      limitBytes: bodyLimit,
+      declaredBytes: Number(request.headers['content-length'] ?? 0),
+      known: bodyLimit > bodyLimitBytes,
+    });
+    if (url.startsWith(exactBytesPrefix)) return body;
     const type = (request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
     const encoding = request.headers['content-encoding'];
-    if (body.length === 0 && type === '') return done(null, undefined);
+    if (body.length === 0 && type === '') return undefined;
     if (type !== 'application/json' || (encoding !== undefined && encoding !== 'identity')) {
-      return done(new UnsupportedMediaTypeException('the body has to be application/json, not compressed'));
+      throw new UnsupportedMediaTypeException('the body has to be application/json, not compressed');
     }
-    parseJson(request, body.toString('utf8'), done);
+    return new Promise((resolve, reject) =>
+      parseJson(request, body.toString('utf8'), (error, value) => (error ? reject(error) : resolve(value))),
+    );
   });
 }

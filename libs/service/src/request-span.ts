@@ -15,6 +15,10 @@ interface Traced {
 const internalPrefix = '/internal/';
 const untraced = new Set(['/healthz', '/readyz']);
 
+/** What strangers are answered whom nobody lets in: not proven, too large, too many. */
+const refusals = new Set([401, 413, 429]);
+const refusalsRecordedAMinute = 60;
+
 /** The server span of a request; absent for health checks and for paths that no route matches. */
 export function spanOf(request: FastifyRequest): Span | undefined {
   return (request as Traced)[spanKey];
@@ -23,8 +27,11 @@ export function spanOf(request: FastifyRequest): Span | undefined {
 /**
  * One server span a request, without patching anything. Only requests to `/internal/` continue the trace they name; when such a request turns out not to be
  * authenticated, its span is dropped and the refusal recorded in a trace of its own. Everybody else's `traceparent` is ignored: strangers do not choose our trace ids.
+ *
+ * Of requests that were refused as a stranger's, 60 a minute are recorded. Traces are kept up to a number, and a flood would leave none of anything else.
  */
-export function traceRequests(server: FastifyInstance): void {
+export function traceRequests(server: FastifyInstance, now: () => number = Date.now): void {
+  const refused = new Quota(refusalsRecordedAMinute, 60_000, now);
   server.decorateRequest(spanKey as never, undefined as never);
   server.decorateRequest(startKey as never, undefined as never);
 
@@ -48,7 +55,9 @@ export function traceRequests(server: FastifyInstance): void {
 
   server.addHook('onResponse', (request, reply, done) => {
     const span = spanOf(request);
-    if (span) endSpan(refusedBeforeTrust(request, reply.statusCode) ? rootSpanInstead(request) : span, reply.statusCode);
+    // A span that is never ended is never recorded.
+    if (span && (!refusals.has(reply.statusCode) || refused.take()))
+      endSpan(refusedBeforeTrust(request, reply.statusCode) ? rootSpanInstead(request) : span, reply.statusCode);
     done();
   });
 }
@@ -71,4 +80,26 @@ function endSpan(span: Span, status: number): void {
   span.setAttribute('http.response.status_code', status);
   if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
   span.end();
+}
+
+/** So many in each span of time that begins with the first of them. */
+class Quota {
+  #left = 0;
+  #until = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly count: number,
+    private readonly everyMs: number,
+    private readonly now: () => number,
+  ) {}
+
+  /** False when there are none left. */
+  take(): boolean {
+    const now = this.now();
+    if (now >= this.#until) {
+      this.#until = now + this.everyMs;
+      this.#left = this.count;
+    }
+    return this.#left-- > 0;
+  }
 }

@@ -9,7 +9,7 @@ import { CloudModule } from './cloud.module.js';
 import { CONFIG, type PlatformConfig } from './config.js';
 import { EventPublisher } from './event-publisher.js';
 import { HealthController } from './health.controller.js';
-import { createHttpAdapter } from './http-server.js';
+import { createHttpAdapter, type SenderPatience } from './http-server.js';
 import { createLogger, LOGGER, NestLog, type Logger } from './log.js';
 import { MessageBusServer } from './message-bus.transport.js';
 import { ProblemFilter } from './problem.filter.js';
@@ -28,8 +28,12 @@ export interface ServiceOptions {
   /** Closed with the service. When the service does not start, it stays open and the caller's. */
   readonly cloud: Cloud;
   readonly spanExporters?: readonly SpanExporter[];
+  /** Told where it listens, before the first event is handled: handlers call routes of this very server. */
+  readonly onListening?: (url: string) => void;
   /** Larger bodies are refused with 413. Default 1 MiB. */
   readonly bodyLimitBytes?: number;
+  /** How long senders may take over a request. Default: 15 s for its headers, 30 s in all. */
+  readonly senderPatience?: SenderPatience;
   /** Writes no logs and leaves the process's signals alone: for services inside a test or another program. */
   readonly silent?: boolean;
 }
@@ -88,6 +92,7 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
     app.connectMicroservice({ strategy: bus }, { inheritAppConfig: true });
     await app.init();
     const url = await listen(app, config);
+    options.onListening?.(url);
     // Handlers call routes of this very server, so events come after it.
     await app.startAllMicroservices();
     readiness.open();

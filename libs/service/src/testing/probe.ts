@@ -5,7 +5,7 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import type { Cloud, SpanExporter, StoredSpan } from '@rockpool/cloud';
 import { openEmbeddedCloud } from '@rockpool/cloud-embedded';
 import { afterEach } from '@jest/globals';
-import { parseConfig, startService, type PlatformConfig, type RunningService } from '../index.js';
+import { parseConfig, startService, type PlatformConfig, type RunningService, type ServiceOptions } from '../index.js';
 
 const undo: (() => Promise<unknown> | void)[] = [];
 afterEach(async () => {
@@ -46,7 +46,7 @@ export class Spans implements SpanExporter {
 /** A service on a free port, closed after the test. */
 export async function start(
   module: Type | DynamicModule,
-  options: { cloud?: Cloud; config?: PlatformConfig; spans?: Spans } = {},
+  options: { cloud?: Cloud; config?: PlatformConfig; spans?: Spans; senderPatience?: ServiceOptions['senderPatience'] } = {},
 ): Promise<RunningService> {
   const cloud = options.cloud ?? (await openCloud());
   const spanExporters = options.spans ? [options.spans] : [];
@@ -57,6 +57,7 @@ export async function start(
     cloud,
     spanExporters,
     silent: true,
+    ...(options.senderPatience && { senderPatience: options.senderPatience }),
   });
   undo.push(() => service.close());
   return service;
