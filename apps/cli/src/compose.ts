@@ -3,11 +3,19 @@ import { join } from 'node:path';
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { agentIndexes } from '@rockpool/agent';
 import { AgentHostModule } from '@rockpool/agent-host';
-import { ChannelReplies, HttpWebhookChannel, SlackWebhookChannel, TelegramWebhookChannel, WebFeed, webIndexes, WebSessions } from '@rockpool/channels';
+import {
+  ChannelReplies,
+  HttpWebhookChannel,
+  SlackWebhookChannel,
+  TelegramWebhookChannel,
+  WebFeed,
+  webIndexes,
+  WebSessions,
+} from '@rockpool/channels';
 import { openEmbeddedCloud, SqliteSpanStore, type EmbeddedCloud } from '@rockpool/cloud-embedded';
 import { ConsoleModule, ControlPlane, LocalControlPlane } from '@rockpool/console';
 import { subscriptions } from '@rockpool/contracts';
-import { conversationIndexes, Inbox, ReplyChannels } from '@rockpool/conversations';
+import { conversationIndexes, Inbox, ReplyChannels, type LeaseOptions } from '@rockpool/conversations';
 import { BusWakes, DispatcherModule } from '@rockpool/dispatcher';
 import { IngressModule } from '@rockpool/ingress';
 import { EventPublisher, Shutdown, startService, type PlatformConfig, type RunningService } from '@rockpool/service';
@@ -89,28 +97,12 @@ export async function startPlatform(platform: Platform): Promise<RunningService>
     config,
     cloud,
     spanExporters: [platform.traces],
-    module: {
-      module: Rockpool,
-      imports: [
-        PlatformModule.forRoot(platform),
-        IngressModule.register({ channels: [new TelegramWebhookChannel(), new SlackWebhookChannel(), new HttpWebhookChannel()] }),
-        DispatcherModule.register({ hostUrl: () => config.ROCKPOOL_AGENT_HOST_URL ?? platform.url, sweepEveryMs }),
-        AgentHostModule.register({
-          models: {
-            anthropicApiKey: config.ANTHROPIC_API_KEY,
-            openaiApiKey: config.OPENAI_API_KEY,
-            geminiApiKey: config.GEMINI_API_KEY,
-            openaiBaseUrl: config.OPENAI_BASE_URL,
-            openaiCompatibleModel: config.ROCKPOOL_OPENAI_COMPATIBLE_MODEL,
-          },
-          leases: soleProcess(config.ROCKPOOL_LEASE_MS),
-          turnTimeoutMs: config.ROCKPOOL_TURN_TIMEOUT_MS,
-        }),
-        ConsoleModule.register({ dataDir: config.ROCKPOOL_DATA_DIR }),
-      ],
-    },
+    module: platformModule(platform, {
+      leases: soleProcess(config.ROCKPOOL_LEASE_MS),
+      hostUrl: () => config.ROCKPOOL_AGENT_HOST_URL ?? platform.url,
+    }),
+    onListening: (url) => (platform.url = url),
   });
-  platform.url = service.url;
   service.app.get(Shutdown).onShutdown('stop following tenants', () => {
     platform.tenants.close();
     platform.routes.close();
@@ -118,8 +110,33 @@ export async function startPlatform(platform: Platform): Promise<RunningService>
   return service;
 }
 
+/** All apps over one engine. `hostUrl` is the agent host that this copy's dispatcher pushes to. */
+export function platformModule(platform: Platform, options: { leases: LeaseOptions; hostUrl: () => string }): DynamicModule {
+  const { config } = platform;
+  return {
+    module: Rockpool,
+    imports: [
+      PlatformModule.forRoot(platform),
+      IngressModule.register({ channels: [new TelegramWebhookChannel(), new SlackWebhookChannel(), new HttpWebhookChannel()] }),
+      DispatcherModule.register({ hostUrl: options.hostUrl, sweepEveryMs }),
+      AgentHostModule.register({
+        models: {
+          anthropicApiKey: config.ANTHROPIC_API_KEY,
+          openaiApiKey: config.OPENAI_API_KEY,
+          geminiApiKey: config.GEMINI_API_KEY,
+          openaiBaseUrl: config.OPENAI_BASE_URL,
+          openaiCompatibleModel: config.ROCKPOOL_OPENAI_COMPATIBLE_MODEL,
+        },
+        leases: options.leases,
+        turnTimeoutMs: config.ROCKPOOL_TURN_TIMEOUT_MS,
+      }),
+      ConsoleModule.register({ dataDir: config.ROCKPOOL_DATA_DIR }),
+    ],
+  };
+}
+
 /** Only one process can hold a data folder, so every holder but this one is dead, and a restart need not wait for its leases. */
-function soleProcess(leaseMs: number) {
+function soleProcess(leaseMs: number): LeaseOptions {
   const holder = `embedded-${randomUUID()}`;
   return { holder, leaseMs, mayBeAlive: (other: string) => other === holder };
 }

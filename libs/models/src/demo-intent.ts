@@ -4,7 +4,7 @@ export type DemoIntent = { readonly tool: string; readonly input: Readonly<Recor
 const abilities = [
   '- “what time is it in Tokyo?”',
   '- “remember that the spare key is with Anna” and later “what do you remember about the key?”',
-  '- “fetch https://example.com”',
+  '- `fetch https://example.com`',
   '- “how many words: …”, “echo …”, “help”',
 ].join('\n');
 
