@@ -1,9 +1,9 @@
-import { Controller, HttpCode, NotFoundException, Param, Post, Query, Req, Res } from '@nestjs/common';
+import { Controller, HttpCode, Param, Post, Query, Req, Res } from '@nestjs/common';
 import type { WebhookRequest } from '@rockpool/channels';
-import { InvalidInput, tenantId, Unauthenticated, type TenantId } from '@rockpool/contracts';
+import { InvalidInput, tenantId, Unauthenticated, type ChannelName, type TenantId } from '@rockpool/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AnswerWait, type WaitedAnswer } from './answer-wait.js';
-import { WebhookIntake, type Accepted } from './webhook-intake.js';
+import { WebhookIntake, type Delivery } from './webhook-intake.js';
 
 const longestWaitSeconds = 120;
 
@@ -15,36 +15,54 @@ export class WebhooksController {
     private readonly answers: AnswerWait,
   ) {}
 
-  /** The bots of the platform, and Slack apps of tenants that share one request URL. */
-  @Post(':channel')
+  /** The platform's own bot. */
+  @Post('telegram')
   @HttpCode(200)
-  async shared(@Param('channel') channel: string, @Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
-    if (channel !== 'telegram' && channel !== 'slack') throw new NotFoundException();
-    return respond(reply, await this.intake.accept(channel, undefined, webhookRequestOf(request)));
+  sharedTelegram(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
+    return this.take('telegram', undefined, request, reply);
   }
 
-  /** A tenant's own bot or app. */
-  @Post(':channel/:tenant')
+  /** The platform's own app, and apps of tenants that share one request URL. */
+  @Post('slack')
   @HttpCode(200)
-  async own(
-    @Param('channel') channel: string,
-    @Param('tenant') tenant: string,
-    @Query('wait') wait: string | undefined,
-    @Req() request: FastifyRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ) {
-    if (channel === 'http') return this.http(tenantOf(tenant), waitMsOf(wait), request);
-    if (channel !== 'telegram' && channel !== 'slack') throw new NotFoundException();
-    return respond(reply, await this.intake.accept(channel, tenantOf(tenant), webhookRequestOf(request)));
+  sharedSlack(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
+    return this.take('slack', undefined, request, reply);
+  }
+
+  @Post('telegram/:tenant')
+  @HttpCode(200)
+  telegram(@Param('tenant') tenant: string, @Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
+    return this.take('telegram', tenant, request, reply);
+  }
+
+  @Post('slack/:tenant')
+  @HttpCode(200)
+  slack(@Param('tenant') tenant: string, @Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
+    return this.take('slack', tenant, request, reply);
   }
 
   /** Standard Webhooks: the sender learns the ids of what it sent, and with `?wait=<seconds>` the answer. */
-  private async http(tenant: TenantId, waitMs: number, request: FastifyRequest): Promise<{ events: WaitedAnswer[] }> {
-    const { eventIds } = await this.intake.accept('http', tenant, webhookRequestOf(request));
+  @Post('http/:tenant')
+  @HttpCode(200)
+  async http(
+    @Param('tenant') segment: string,
+    @Query('wait') wait: string | undefined,
+    @Req() request: FastifyRequest,
+  ): Promise<{ events: WaitedAnswer[] }> {
+    const tenant = tenantOf(segment);
+    const waitMs = waitMsOf(wait);
+    const { eventIds } = await this.intake.accept(deliveryOf('http', tenant, request));
     const events = eventIds.map((eventId) =>
       waitMs > 0 ? this.answers.wait(tenant, eventId, waitMs) : { eventId, state: 'accepted' as const, replies: [] },
     );
     return { events: await Promise.all(events) };
+  }
+
+  private async take(channel: ChannelName, segment: string | undefined, request: FastifyRequest, reply: FastifyReply): Promise<string> {
+    const tenant = segment === undefined ? undefined : tenantOf(segment);
+    const { response } = await this.intake.accept(deliveryOf(channel, tenant, request));
+    if (response) reply.header('content-type', response.contentType);
+    return response?.body ?? '';
   }
 }
 
@@ -62,9 +80,9 @@ function waitMsOf(wait: string | undefined): number {
   return Number(wait) * 1000;
 }
 
-function respond(reply: FastifyReply, { response }: Accepted): string {
-  if (response) reply.header('content-type', response.contentType);
-  return response?.body ?? '';
+/** Addresses are those of connections: a header that names another proves nothing. */
+function deliveryOf(channel: ChannelName, tenantId: TenantId | undefined, request: FastifyRequest): Delivery {
+  return { channel, tenantId, address: request.raw.socket.remoteAddress ?? '', request: webhookRequestOf(request) };
 }
 
 /** The request as it came over the wire; every value of a repeated header is kept, for verifiers that refuse repetition. */
