@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 24) {
-  console.error(`rockpool needs Node 24 or newer, this is ${major}.${minor}. Run it through npm (npm start, npx rockpool), which brings its own.`);
+  console.error(
+    `rockpool needs Node 24 or newer, this is ${major}.${minor}. Run it through npm (npm start, npx rockpool), which brings its own.`,
+  );
   process.exit(78);
 }
 
