@@ -1,6 +1,6 @@
 import { Module, type DynamicModule, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Documents, Identity } from '@rockpool/cloud';
-import { Commands, Inbox, Receiver, ReplyChannels, Wakes } from '@rockpool/conversations';
+import { Admissions, Commands, ImmediateAnswers, Inbox, Receiver, ReplyChannels, Wakes } from '@rockpool/conversations';
 import { EventPublisher, LOGGER, provide, type Logger } from '@rockpool/service';
 import { Routes, Tenants } from '@rockpool/tenancy';
 import { BusWakes } from './bus-wakes.js';
@@ -31,11 +31,17 @@ export class DispatcherModule implements OnApplicationBootstrap, OnApplicationSh
         { provide: HostClient, useFactory: (identity: Identity) => new HostClient(identity, options.hostUrl), inject: [Identity] },
         { provide: Wakes, useFactory: (publisher: EventPublisher) => new BusWakes(publisher, '/dispatcher'), inject: [EventPublisher] },
         {
-          provide: Commands,
-          useFactory: (documents: Documents, inbox: Inbox, channels: ReplyChannels) => new Commands(documents, inbox, channels),
-          inject: [Documents, Inbox, ReplyChannels],
+          provide: Admissions,
+          useFactory: (documents: Documents, tenants: Tenants, routes: Routes) => new Admissions(documents, tenants, routes),
+          inject: [Documents, Tenants, Routes],
         },
-        provide(Receiver, Tenants, Routes, Inbox, Commands, ReplyChannels, Wakes),
+        provide(ImmediateAnswers, Documents, ReplyChannels),
+        {
+          provide: Commands,
+          useFactory: (inbox: Inbox, answers: ImmediateAnswers) => new Commands(inbox, answers),
+          inject: [Inbox, ImmediateAnswers],
+        },
+        provide(Receiver, Admissions, Inbox, Commands, ImmediateAnswers, ReplyChannels, Wakes),
         provide(ConversationDriver, HostClient),
         {
           provide: StrandedSweep,

@@ -23,6 +23,11 @@ export interface AgentTurn {
   readonly summary?: string;
   /** 1 on the first run; higher when an earlier run was cut short. */
   readonly attempt: number;
+  /**
+   * Takes what the person wrote since the turn began and wants to have considered by it, oldest first. A runtime asks between two model calls, and only when
+   * another call follows: what it was given is answered with this turn. A runtime that never asks leaves those messages to turns of their own.
+   */
+  interjections(): Promise<readonly TranscriptMessage[]>;
 }
 
 /** Tokens and money of one turn. Cost in US dollars, absent when the model's price is not known. */

@@ -1,18 +1,14 @@
-import { isTerminal, type InboundMessage } from '@rockpool/contracts';
-import type { Documents, Transaction } from '@rockpool/cloud';
-import type { Tenant } from '@rockpool/tenancy';
+import type { InboundMessage } from '@rockpool/contracts';
+import type { Transaction } from '@rockpool/cloud';
+import { overlapPolicy, type OverlapPolicy, type Tenant } from '@rockpool/tenancy';
+import type { ImmediateAnswers } from './immediate-answers.js';
 import type { CommandEffect, Inbox } from './inbox.js';
-import { paths, type ConversationRecord, type SignalRecord, type TurnRecord } from './records.js';
-import { Reply } from './reply.js';
-import type { ReplyChannels } from './reply-channel.js';
+import { paths, signalKeptMs, type ConversationRecord, type SignalRecord, type TurnRecord } from './records.js';
 import { currentTraceparent, inSpan } from './spans.js';
 
 /** What a person may ask of the platform itself, also while a turn runs. `/start` is what Telegram sends when a person opens a bot. */
-const commandNames = ['stop', 'status', 'new', 'help', 'start'] as const;
+const commandNames = ['stop', 'status', 'new', 'queue', 'help', 'start'] as const;
 export type CommandName = (typeof commandNames)[number];
-
-/** A signal is read within moments or never: the run it is for has ended by then. */
-const signalKeptMs = 3_600_000;
 
 /** The command a message is, if it is one: `/stop`, `/stop@some_bot`, and `!stop` for channels that keep `/` to themselves. */
 export function commandOf(text: string): CommandName | undefined {
@@ -23,9 +19,8 @@ export function commandOf(text: string): CommandName | undefined {
 /** Acts on commands at once, beside the queue: once for each event, with an answer through the reply ledger. */
 export class Commands {
   constructor(
-    private readonly documents: Documents,
     private readonly inbox: Inbox,
-    private readonly channels: ReplyChannels,
+    private readonly answers: ImmediateAnswers,
     private readonly now: () => number = Date.now,
   ) {}
 
@@ -37,17 +32,7 @@ export class Commands {
       async () => {
         const effect = this.effect(name, tenant, message);
         const turn = await this.inbox.command(tenant.id, message, name, effect, currentTraceparent());
-        const channel = await this.channels.for(tenant.id, message.target);
-        const write = (put: (transaction: Transaction) => void) => this.documents.transaction(async (transaction) => put(transaction));
-        // One try: the delivery that brought the command is repeated when it fails, and holds back only this conversation.
-        const reply = await Reply.open(this.documents, turn, channel, write, 1);
-        if (!reply.recorded && turn.command) await write(reply.record(turn.command.answer));
-        try {
-          await write(await reply.deliver());
-        } catch (error) {
-          if (!isTerminal(error)) throw error;
-          await write(reply.fail(`undeliverable: ${(error as Error).message}`));
-        }
+        if (turn.command) await this.answers.say(turn, turn.command.answer);
       },
     );
   }
@@ -58,14 +43,16 @@ export class Commands {
       switch (name) {
         case 'stop':
           this.stop(transaction, conversation, message, open);
-          return { conversation, answer: stopAnswer(open.length) };
+          return { conversation, answer: stopAnswer(open) };
         case 'new':
           return {
             conversation: { ...conversation, session: conversation.session + 1, summary: undefined, summaryThrough: undefined },
             answer: '🆕 A new conversation begins. I no longer see what was said before.',
           };
+        case 'queue':
+          return queue(conversation, tenant.spec.agent.overlap, wordAfterCommand(message.text));
         case 'status':
-          return { conversation, answer: this.status(assistant, tenant, open) };
+          return { conversation, answer: this.status(assistant, tenant, conversation, open) };
         case 'help':
         case 'start':
           return { conversation, answer: helpAnswer(assistant) };
@@ -84,23 +71,60 @@ export class Commands {
     }
   }
 
-  private status(assistant: string, tenant: Tenant, open: readonly TurnRecord[]): string {
+  private status(assistant: string, tenant: Tenant, conversation: ConversationRecord, open: readonly TurnRecord[]): string {
     const running = open.find((turn) => turn.state !== 'pending');
-    const waiting = open.length - (running ? 1 : 0);
+    const waiting = open.filter((turn) => turn.state === 'pending').length;
     const doing = running ? `working for ${Math.max(0, Math.round((this.now() - running.receivedAt) / 1000))} s` : 'idle';
     return [
       `**${assistant}** is ${doing}.`,
       '',
       `- Waiting: ${waiting}`,
+      `- Queue: ${conversation.overlap ?? tenant.spec.agent.overlap}`,
       `- Model: ${tenant.spec.agent.model}`,
       `- Plan: ${tenant.spec.plan}`,
     ].join('\n');
   }
 }
 
-function stopAnswer(open: number): string {
-  if (open === 0) return 'Nothing is running.';
-  return `⏹ Stopped${open > 1 ? `, with ${open - 1} more waiting` : ''}.`;
+/** The word after the command's name, in lower case; empty when there is none. */
+function wordAfterCommand(text: string): string {
+  return text.trim().split(/\s+/)[1]?.toLowerCase() ?? '';
+}
+
+function stopAnswer(open: readonly TurnRecord[]): string {
+  if (open.length === 0) return 'Nothing is running.';
+  const waiting = open.slice(1).filter((turn) => turn.state === 'pending').length;
+  return `⏹ Stopped${waiting > 0 ? `, with ${waiting} more waiting` : ''}.`;
+}
+
+const policyMeanings: Readonly<Record<OverlapPolicy, string>> = {
+  followup: 'each is answered after the one before',
+  collect: 'all that came meanwhile are answered together',
+  steer: 'I take them in between two steps of what I am doing',
+  interrupt: 'I begin again, with what came in view',
+};
+
+function queue(conversation: ConversationRecord, ofTenant: OverlapPolicy, asked: string): CommandEffect {
+  const chosen = overlapPolicy.safeParse(asked);
+  if (chosen.success) {
+    const answer = `Messages that come while I work: **${chosen.data}** – ${policyMeanings[chosen.data]}.`;
+    return { conversation: { ...conversation, overlap: chosen.data }, answer };
+  }
+  if (asked === 'default') {
+    const { overlap: _, ...unchosen } = conversation;
+    return { conversation: unchosen, answer: `Messages that come while I work: **${ofTenant}** again – ${policyMeanings[ofTenant]}.` };
+  }
+  const current = conversation.overlap ?? ofTenant;
+  const choices = overlapPolicy.options.map((policy) => `- \`/queue ${policy}\`: ${policyMeanings[policy]}`);
+  const problem = asked === '' ? [] : ['I do not know that choice.'];
+  const answer = [
+    ...problem,
+    `Messages that come while I work: **${current}**.`,
+    '',
+    ...choices,
+    '- `/queue default`: as set up for me',
+  ].join('\n');
+  return { conversation, answer };
 }
 
 function helpAnswer(assistant: string): string {
@@ -109,5 +133,6 @@ function helpAnswer(assistant: string): string {
 - \`/stop\` ends what I am doing
 - \`/status\` shows what I am doing
 - \`/new\` begins a new conversation
+- \`/queue\` says what becomes of messages that come while I work
 - \`/help\` shows this`;
 }

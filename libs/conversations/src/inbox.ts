@@ -1,9 +1,21 @@
 import { Conflict, NotFound, type ConversationId, type EventId, type InboundMessage, type TenantId } from '@rockpool/contracts';
 import type { Documents, Query, Transaction } from '@rockpool/cloud';
-import { paths, type ConversationRecord, type ReplyRecord, type TurnRecord, type TurnState } from './records.js';
+import type { OverlapPolicy } from '@rockpool/tenancy';
+import {
+  paths,
+  senderOf,
+  signalKeptMs,
+  type ConversationRecord,
+  type ReplyRecord,
+  type SignalRecord,
+  type TurnRecord,
+  type TurnState,
+} from './records.js';
 
 /** How long what never became a turn is kept for an operator to look at. */
 const recordKeptMs = 7 * 24 * 3_600_000;
+/** A person is told of a limit at most so often. */
+const noticeEveryMs = 60_000;
 
 /** What an operator may narrow the inbox by. */
 export interface InboxFilter {
@@ -14,6 +26,13 @@ export interface InboxFilter {
   readonly before?: number;
   readonly limit?: number;
   readonly cursor?: string;
+}
+
+/** How an event takes its place. `overlap` is the tenant's policy; one chosen for the conversation goes before it. */
+export interface AppendOptions {
+  readonly overlap?: OverlapPolicy;
+  readonly debounceMs?: number;
+  readonly traceparent?: string | undefined;
 }
 
 /** What a command does to its conversation, and what it answers. */
@@ -34,28 +53,62 @@ export class Inbox {
    * Gives the event its place in its conversation. A second delivery of the event changes nothing and returns the turn as it stands, so the caller can
    * see whether a wake is still needed (`open`).
    */
-  async append(tenantId: TenantId, message: InboundMessage, traceparent?: string): Promise<TurnRecord> {
+  async append(tenantId: TenantId, message: InboundMessage, options: AppendOptions = {}): Promise<TurnRecord> {
+    const { debounceMs, traceparent } = options;
     return this.documents.transaction(async (transaction) => {
       const existing = await transaction.get<TurnRecord>(paths.turn(tenantId, message.eventId));
       if (existing) return existing.data;
       const conversation = await this.conversationFor(transaction, tenantId, message);
+      const overlap = conversation.overlap ?? options.overlap ?? 'followup';
       const seq = conversation.lastSeq + 1;
-      const turn = { ...this.blank(tenantId, message), seq, state: 'pending', open: true, ...(traceparent && { traceparent }) } as const;
+      const turn: TurnRecord = {
+        ...this.counted(tenantId, message),
+        seq,
+        state: 'pending',
+        open: true,
+        ...(overlap !== 'followup' && { overlap }),
+        ...(debounceMs && { quietUntil: this.now() + debounceMs }),
+        ...(traceparent && { traceparent }),
+      };
       transaction.create(paths.turn(tenantId, message.eventId), turn);
       transaction.set(paths.conversation(tenantId, message.conversationId), { ...conversation, target: message.target, lastSeq: seq });
+      // In this transaction, so that a run which begins later has the message in its own claim and needs no signal.
+      if (overlap === 'interrupt' && conversation.lease) {
+        const signal: SignalRecord = { kind: 'interrupt', throughSeq: seq };
+        const path = `${paths.signals(tenantId, message.conversationId)}/${message.eventId}`;
+        transaction.set(path, signal, { expireAt: new Date(this.now() + signalKeptMs) });
+      }
       return turn;
     });
   }
 
   /**
    * Records an event that takes no place: `dropped` by a policy or `recorded` because it is not a message. The text is not kept. Expires after seven days.
+   * With a notice for the person, the turn has it as `notice` when nobody told that person anything within the last minute. A second delivery changes nothing.
    */
-  async record(tenantId: TenantId, message: InboundMessage, state: 'dropped' | 'recorded', reason: string): Promise<void> {
+  async record(
+    tenantId: TenantId,
+    message: InboundMessage,
+    state: 'dropped' | 'recorded',
+    reason: string,
+    notice?: string,
+  ): Promise<TurnRecord> {
     const kept = { ...message, text: '', attachments: [] };
-    const turn: TurnRecord = { ...this.blank(tenantId, kept), state, reason, finishedAt: this.now() };
-    await this.documents.transaction(async (transaction) => {
-      if (await transaction.get(paths.turn(tenantId, message.eventId))) return;
+    const noticePath = paths.notice(tenantId, senderOf(message));
+    return this.documents.transaction(async (transaction) => {
+      const existing = await transaction.get<TurnRecord>(paths.turn(tenantId, message.eventId));
+      if (existing) return existing.data;
+      const tells = notice !== undefined && !(await transaction.get(noticePath));
+      const turn: TurnRecord = {
+        ...this.blank(tenantId, kept),
+        state,
+        reason,
+        finishedAt: this.now(),
+        ...(tells && { notice }),
+      };
       transaction.create(paths.turn(tenantId, message.eventId), turn, { expireAt: new Date(this.now() + recordKeptMs) });
+      if (tells) transaction.set(noticePath, { toldAt: this.now() }, { expireAt: new Date(this.now() + noticeEveryMs) });
+      return turn;
     });
   }
 
@@ -82,7 +135,7 @@ export class Inbox {
       );
       const now = this.now();
       const turn: TurnRecord = {
-        ...this.blank(tenantId, message),
+        ...this.counted(tenantId, message),
         state: 'done',
         command: { name, answer },
         startedAt: now,
@@ -114,11 +167,12 @@ export class Inbox {
     return { items: page.items.map((item) => item.data), ...(page.nextCursor && { nextCursor: page.nextCursor }) };
   }
 
-  /** A turn with its reply ledger. Rejects with `not_found`. */
+  /** A turn with the ledger of its reply, which is another turn's when that one answered both. Rejects with `not_found`. */
   async get(tenantId: TenantId, eventId: EventId): Promise<{ turn: TurnRecord; replies: ReplyRecord[] }> {
     const turn = await this.documents.get<TurnRecord>(paths.turn(tenantId, eventId));
     if (!turn) throw new NotFound(`there is no turn ${eventId} of tenant ${tenantId}`);
-    const replies = await this.documents.query<ReplyRecord>({ from: { collection: paths.replies(tenantId, eventId) }, limit: 1000 });
+    const ledger = paths.replies(tenantId, turn.data.answeredBy ?? eventId);
+    const replies = await this.documents.query<ReplyRecord>({ from: { collection: ledger }, limit: 1000 });
     return { turn: turn.data, replies: replies.items.map((item) => item.data) };
   }
 
@@ -157,6 +211,7 @@ export class Inbox {
       const turn = (await transaction.get<TurnRecord>(paths.turn(tenantId, eventId)))?.data;
       if (!turn) throw new NotFound(`there is no turn ${eventId} of tenant ${tenantId}`);
       if (turn.state === 'running' || turn.state === 'answered') throw new Conflict(`turn ${eventId} is ${turn.state}: stop it first`);
+      if (turn.open && turn.answeredBy) throw new Conflict(`turn ${eventId} is answered together with ${turn.answeredBy}: stop that first`);
       const discarded: TurnRecord = { ...turn, state: 'discarded', open: false, finishedAt: this.now() };
       transaction.set(paths.turn(tenantId, eventId), discarded);
       return discarded;
@@ -186,6 +241,11 @@ export class Inbox {
     if (found) return { ...found.data, updatedAt: now };
     const { conversationId, target } = message;
     return { tenantId, conversationId, target, lastSeq: 0, session: 1, messages: 0, fence: 0, updatedAt: now };
+  }
+
+  /** A turn that counts for its sender's limit. */
+  private counted(tenantId: TenantId, message: InboundMessage): TurnRecord {
+    return { ...this.blank(tenantId, message), sender: senderOf(message), sentAt: Date.parse(message.sentAt) };
   }
 
   private blank(tenantId: TenantId, message: InboundMessage): TurnRecord {

@@ -1,9 +1,12 @@
+export { Admissions } from './admissions.js';
 export * from './agent-runtime.js';
+export type { TurnRunnerOptions } from './answering.js';
 export * from './commands.js';
 export * from './conversation-leases.js';
+export { ImmediateAnswers } from './immediate-answers.js';
 export * from './inbox.js';
 export * from './receiver.js';
 export * from './records.js';
 export * from './reply-channel.js';
-export { TurnRunner, type DriveResult, type TurnRunnerOptions } from './turn-runner.js';
+export { TurnRunner, type DriveResult } from './turn-runner.js';
 export { Transcript } from './transcript.js';

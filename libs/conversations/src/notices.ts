@@ -1,3 +1,4 @@
+import type { Excess } from './message-limits.js';
 import type { TurnRecord } from './records.js';
 
 /** What the platform itself says to a person, in Markdown. Never a detail of the fault: that is in the inbox, for the operator. */
@@ -19,6 +20,13 @@ export function failureNotice(code: string): string {
     default:
       return '⚠️ I could not answer this message. Trying again will not help until the operator of this assistant has looked at it; you can go on writing.';
   }
+}
+
+/** What a person is told, once a minute, whose messages are not taken in any more. */
+export function rateLimitNotice(excess: Excess): string {
+  return excess === 'sender'
+    ? '🐢 That was faster than I can read. I did not take in this message, nor any more of them for now: please wait a minute, then send it again.'
+    : '🐢 I am getting more messages than I can read just now, and did not take in this one. Please send it again in a minute.';
 }
 
 /** Begins an answer that comes long after its message, or is empty. */

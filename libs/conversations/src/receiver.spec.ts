@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ConversationId, InboundMessage, TenantId } from '@rockpool/contracts';
 import { tenantSpec, type Tenant } from '@rockpool/tenancy';
+import { Admissions } from './admissions.js';
 import { commandOf, Commands } from './commands.js';
+import { ImmediateAnswers } from './immediate-answers.js';
 import { Receiver, Wakes } from './receiver.js';
 import { unrouted } from './records.js';
 import { openHost, type TestHost } from './testing/host.js';
@@ -35,10 +37,11 @@ beforeEach(async () => {
   wakes = new RecordedWakes();
   known = tenant;
   const channels = new OneChannel(host.channel);
-  const commands = new Commands(host.documents, host.inbox, channels);
+  const answers = new ImmediateAnswers(host.documents, channels);
   const tenants = { get: async (id: TenantId) => (known?.id === id ? known : undefined) };
   const routes = { resolve: async () => undefined };
-  receiver = new Receiver(tenants, routes, host.inbox, commands, channels, wakes);
+  const admissions = new Admissions(host.documents, tenants, routes);
+  receiver = new Receiver(admissions, host.inbox, new Commands(host.inbox, answers), answers, channels, wakes);
 });
 afterEach(() => host.close());
 

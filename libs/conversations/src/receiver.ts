@@ -1,8 +1,8 @@
 import { crashPoint, type ConversationId, type InboundMessage, type TenantId } from '@rockpool/contracts';
-import { admit, peersOf, type Routes, type Tenants } from '@rockpool/tenancy';
+import type { Admissions } from './admissions.js';
 import { commandOf, type Commands } from './commands.js';
+import type { ImmediateAnswers } from './immediate-answers.js';
 import type { Inbox } from './inbox.js';
-import { unrouted } from './records.js';
 import type { ReplyChannels } from './reply-channel.js';
 import { currentTraceparent } from './spans.js';
 
@@ -19,48 +19,41 @@ export type Received =
   | { readonly kind: 'dropped' | 'recorded'; readonly tenantId: TenantId; readonly reason: string };
 
 /**
- * Receives a verified event: finds its tenant, asks the policy, gives it its place and wakes the conversation. Milliseconds, and safe to repeat: a
+ * Receives a verified event: asks what becomes of it, gives it its place and wakes the conversation. Milliseconds, and safe to repeat: a
  * delivery that was cut short anywhere is finished by the next one.
  */
 export class Receiver {
   constructor(
-    private readonly tenants: Pick<Tenants, 'get'>,
-    private readonly routes: Pick<Routes, 'resolve'>,
+    private readonly admissions: Admissions,
     private readonly inbox: Inbox,
     private readonly commands: Commands,
+    private readonly answers: ImmediateAnswers,
     private readonly channels: ReplyChannels,
     private readonly wakes: Wakes,
   ) {}
 
   async receive(message: InboundMessage): Promise<Received> {
-    const tenantId = message.tenantId ?? (await this.route(message));
-    const tenant = tenantId && (await this.tenants.get(tenantId));
-    const owner = tenant?.id ?? unrouted;
-    const admission = admit(tenant, message);
-    if (!tenant || admission.kind !== 'run') {
-      const reason = admission.kind === 'run' ? 'unknown-tenant' : admission.reason;
-      const state = admission.kind === 'record' ? 'recorded' : 'dropped';
-      await this.inbox.record(owner, message, state, reason);
-      return { kind: state, tenantId: owner, reason };
+    const decision = await this.admissions.decide(message);
+    if (decision.kind !== 'run') {
+      const { kind, tenantId, reason, notice } = decision;
+      const turn = await this.inbox.record(tenantId, message, kind, reason, notice);
+      if (turn.notice) await this.answers.say(turn, turn.notice);
+      return { kind, tenantId, reason };
     }
+    const { tenant } = decision;
     const command = commandOf(message.text);
     if (command) {
       await this.commands.run(tenant, message, command);
       return { kind: 'command', tenantId: tenant.id };
     }
     crashPoint('after-receive-before-commit');
-    const turn = await this.inbox.append(tenant.id, message, currentTraceparent());
+    const turn = await this.inbox.append(tenant.id, message, { ...tenant.spec.agent, traceparent: currentTraceparent() });
     crashPoint('after-commit-before-wake');
     if (!turn.open) return { kind: 'finished-before', tenantId: tenant.id };
     if (turn.state === 'pending') this.showTyping(tenant.id, message);
     await this.wakes.wake(tenant.id, message.conversationId);
     crashPoint('after-wake-before-ack');
     return { kind: 'appended', tenantId: tenant.id };
-  }
-
-  private route(message: InboundMessage): Promise<TenantId | undefined> {
-    const { channel, account } = message.target;
-    return this.routes.resolve({ channel, account, peers: peersOf(message) });
   }
 
   /** Beside the hand-off, never in its way: the first sign of life needs no agent host. */

@@ -1,5 +1,6 @@
 import type { Attachment, ConversationId, EventId, InboundMessage, ReplyTarget, TenantId } from '@rockpool/contracts';
 import type { IndexDeclaration } from '@rockpool/cloud';
+import type { OverlapPolicy } from '@rockpool/tenancy';
 import type { TurnUsage } from './agent-runtime.js';
 import type { Receipt, ReplyChunk } from './reply-channel.js';
 
@@ -11,6 +12,8 @@ import type { Receipt, ReplyChunk } from './reply-channel.js';
  * tenants/{t}/conversations/{c}/signals/{id}   what must reach a running turn at once
  * tenants/{t}/turns/{eventId}                  the inbox
  * tenants/{t}/turns/{eventId}/replies/{n}      the reply ledger
+ * tenants/{t}/allowances/{minute}              messages of that minute the dispatchers were granted
+ * tenants/{t}/notices/{sender}                 that this person was told of a limit within the last minute
  */
 
 /**
@@ -46,6 +49,22 @@ export interface TurnRecord {
   readonly reason?: string;
   /** The command this was, and what it answered, in Markdown. */
   readonly command?: { readonly name: string; readonly answer: string };
+  /** What the person was told on account of a limit, in Markdown. */
+  readonly notice?: string;
+  /** `<channel>:<person>`, on what counts for that person's limit. */
+  readonly sender?: string;
+  /** When the person sent it, by the channel's clock. */
+  readonly sentAt?: number;
+  /** The policy at the moment it came; absent: `followup`. */
+  readonly overlap?: OverlapPolicy;
+  /** Its sender may go on writing until then. */
+  readonly quietUntil?: number;
+  /** A message that came meanwhile ended a run of it; the next one sees both. */
+  readonly interrupted?: true;
+  /** The turns that this one answers too, in order. They end together with it. */
+  readonly merged?: readonly EventId[];
+  /** The turn that answers this one. It holds the reply ledger of both. */
+  readonly answeredBy?: EventId;
   /** What `answered` turns to once the reply is out. */
   readonly outcome?: 'done' | 'failed' | 'cancelled' | 'quarantined';
   readonly usage?: TurnUsage;
@@ -77,6 +96,8 @@ export interface ConversationRecord {
   readonly summary?: string;
   /** The summary covers this session's transcript up to this message. */
   readonly summaryThrough?: number;
+  /** Chosen by /queue; absent: the tenant's. */
+  readonly overlap?: OverlapPolicy;
   readonly updatedAt: number;
 }
 
@@ -108,10 +129,26 @@ export interface TranscriptRecord {
   readonly at: string;
 }
 
-/** Tells a running turn to stop: every turn whose place is at most `throughSeq`. */
+/**
+ * Tells a running turn something at once. `stop`: every turn whose place is at most `throughSeq` ends. `interrupt`: the message with the place `throughSeq`
+ * came, and a turn that began without it begins anew.
+ */
 export interface SignalRecord {
-  readonly kind: 'stop';
+  readonly kind: 'stop' | 'interrupt';
   readonly throughSeq: number;
+}
+
+/** A signal is read within moments or never: the run it is for has ended by then. */
+export const signalKeptMs = 3_600_000;
+
+/** Messages of one minute, by the channel's clock, that the dispatchers were granted together. */
+export interface AllowanceRecord {
+  readonly granted: number;
+}
+
+/** The key under which a person's messages are counted: nobody is the same on two channels. */
+export function senderOf({ target, sender }: InboundMessage): string {
+  return `${target.channel}:${sender.id}`;
 }
 
 /** Where shared-bot events of nobody are recorded. Not a valid tenant id, so no tenant can have this name. */
@@ -127,12 +164,15 @@ export const paths = {
   turn: (tenantId: TenantId, eventId: EventId) => `tenants/${tenantId}/turns/${eventId}`,
   replies: (tenantId: TenantId, eventId: EventId) => `tenants/${tenantId}/turns/${eventId}/replies`,
   reply: (tenantId: TenantId, eventId: EventId, n: number) => `tenants/${tenantId}/turns/${eventId}/replies/${String(n).padStart(4, '0')}`,
+  allowance: (tenantId: TenantId, minute: number) => `tenants/${tenantId}/allowances/${minute}`,
+  notice: (tenantId: TenantId, sender: string) => `tenants/${tenantId}/notices/${encodeURIComponent(sender)}`,
 } as const;
 
 /** The indexes that the queries of this library need. */
 export const conversationIndexes: readonly IndexDeclaration[] = [
   { collection: 'turns', scope: 'collection', fields: ['conversationId', 'open', 'seq'] },
   { collection: 'turns', scope: 'group', fields: ['open', 'receivedAt'] },
+  { collection: 'turns', scope: 'collection', fields: ['sender', 'sentAt'] },
   { collection: 'messages', scope: 'collection', fields: ['session', 'n'] },
   ...(['collection', 'group'] as const).flatMap((scope) => [
     { collection: 'turns', scope, fields: ['receivedAt'] },

@@ -1,5 +1,6 @@
 import { codeOf, crashPoint, isTerminal, type ReplyTarget } from '@rockpool/contracts';
 import type { Documents, Transaction } from '@rockpool/cloud';
+import { pause } from './pause.js';
 import { paths, type ReplyRecord, type TurnRecord } from './records.js';
 import type { Receipt, ReplyChannel } from './reply-channel.js';
 import { inSpan } from './spans.js';
@@ -9,6 +10,8 @@ export type FencedWrite = (write: (transaction: Transaction) => void) => Promise
 
 /** Waits that are shorter than this are taken in place; a longer one gives the conversation back. */
 const longestWaitMs = 15_000;
+/** How often one send is tried before the conversation is given back. */
+const sendTries = 5;
 
 /**
  * The answer to one turn: rows of the reply ledger, each written before what it says is done.
@@ -24,18 +27,19 @@ export class Reply {
     private readonly channel: ReplyChannel,
     private readonly write: FencedWrite,
     private readonly rows: Map<number, ReplyRecord>,
-    private readonly sendTries: number,
+    private readonly tries: number,
   ) {}
 
-  /** Reads what an earlier run left, if there can be any. A send that fails for the `sendTries`th time rejects; those before are repeated in place. */
-  static async open(documents: Documents, turn: TurnRecord, channel: ReplyChannel, write: FencedWrite, sendTries = 5): Promise<Reply> {
-    const rows = new Map<number, ReplyRecord>();
-    const first = turn.attempts <= 1 && turn.replays === 0 && turn.state === 'running';
-    if (!first) {
-      const page = await documents.query<ReplyRecord>({ from: { collection: paths.replies(turn.tenantId, turn.eventId) }, limit: 1000 });
-      for (const { data } of page.items) rows.set(data.n, data);
-    }
-    return new Reply(turn, channel, write, rows, sendTries);
+  /** The reply to a turn that nobody began to answer before: there is nothing to read. */
+  static begin(turn: TurnRecord, channel: ReplyChannel, write: FencedWrite): Reply {
+    return new Reply(turn, channel, write, new Map(), sendTries);
+  }
+
+  /** Goes on from what an earlier run left. A send that fails for the `tries`th time rejects; those before are repeated in place. */
+  static async open(documents: Documents, turn: TurnRecord, channel: ReplyChannel, write: FencedWrite, tries = sendTries): Promise<Reply> {
+    const page = await documents.query<ReplyRecord>({ from: { collection: paths.replies(turn.tenantId, turn.eventId) }, limit: 1000 });
+    const rows = new Map(page.items.map(({ data }) => [data.n, data]));
+    return new Reply(turn, channel, write, rows, tries);
   }
 
   /** True when an answer is on record already. */
@@ -130,7 +134,7 @@ export class Reply {
         return await attempt();
       } catch (error) {
         const waitMs = error instanceof Error && 'afterMs' in error ? Number(error.afterMs) : 100 * 4 ** (tries - 1);
-        if (isTerminal(error) || tries >= this.sendTries || waitMs > longestWaitMs || codeOf(error) === 'stale_lease') throw error;
+        if (isTerminal(error) || tries >= this.tries || waitMs > longestWaitMs || codeOf(error) === 'stale_lease') throw error;
         await pause(waitMs, signal);
       }
     }
@@ -155,20 +159,4 @@ export class Reply {
       'rockpool.reply.n': n,
     };
   }
-}
-
-/** Resolves after the time, rejects with the signal's reason when it aborts first. */
-async function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  signal?.throwIfAborted();
-  await new Promise<void>((resolve, reject) => {
-    const onAbort = () => {
-      clearTimeout(timer);
-      reject(signal!.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
-    signal?.addEventListener('abort', onAbort, { once: true });
-  });
 }

@@ -1,21 +1,14 @@
-import {
-  codeOf,
-  crashPoint,
-  isTerminal,
-  RetryLater,
-  StaleLease,
-  TerminalError,
-  type ConversationId,
-  type TenantId,
-} from '@rockpool/contracts';
+import { codeOf, crashPoint, isTerminal, RetryLater, StaleLease, type ConversationId, type TenantId } from '@rockpool/contracts';
 import type { Documents, Transaction } from '@rockpool/cloud';
 import type { AgentRuntime, TurnUsage } from './agent-runtime.js';
-import { AnswerPreview } from './answer-preview.js';
-import type { Claim, ConversationLeases } from './conversation-leases.js';
-import { failureNotice, lateNotice, stoppedNotice } from './notices.js';
-import { paths, type SignalRecord, type TurnRecord } from './records.js';
+import { Answering, Interrupted, reasonOf, type Answer, type TurnRunnerOptions } from './answering.js';
+import type { Claim, ConversationLeases, Next } from './conversation-leases.js';
+import { lateNotice } from './notices.js';
+import { pause } from './pause.js';
+import { paths, type TurnRecord } from './records.js';
 import { Reply } from './reply.js';
-import type { ReplyChannel, ReplyChannels } from './reply-channel.js';
+import type { ReplyChannels } from './reply-channel.js';
+import { saidIn } from './said.js';
 import { inSpan, turnParent } from './spans.js';
 import type { Transcript } from './transcript.js';
 
@@ -25,62 +18,64 @@ export type DriveResult =
   | { readonly kind: 'held'; readonly ownWake: boolean; readonly retryAfterMs: number }
   | { readonly kind: 'retry'; readonly retryAfterMs: number; readonly reason: string };
 
-export interface TurnRunnerOptions {
-  /** An agent that takes longer is stopped and the person told. */
-  readonly turnTimeoutMs: number;
-  /** Runs of one turn before it is quarantined. */
-  readonly maxAttempts: number;
-  /** Told of every failure that is not the caller's to see: previews, typing, retries. */
-  readonly onWarning: (message: string, error: unknown, turn: TurnRecord) => void;
-}
-
-const typingIntervalMs = 4_500;
 const deliveryGivenUpAfterMs = 24 * 3_600_000;
 
-/** Why a run was aborted from outside; the signal's reason. */
-class Stopped extends TerminalError {}
-class TimedOut extends TerminalError {}
-
-interface Answer {
-  readonly markdown: string;
-  readonly outcome: NonNullable<TurnRecord['outcome']>;
-  readonly reason?: string;
-  readonly usage?: TurnUsage;
-  readonly summary?: { readonly text: string; readonly through: number };
-}
+/** What a turn that was run led to. `interrupted`: it was given back to begin anew. */
+type Ran = Next | { readonly kind: 'interrupted' } | Extract<DriveResult, { kind: 'retry' }>;
 
 /** Runs the turns of conversations: claims, agent, reply ledger, transcript. Any number of runners may work side by side on one engine. */
 export class TurnRunner {
+  private readonly answering: Answering;
+
   constructor(
     private readonly documents: Documents,
     private readonly leases: ConversationLeases,
     private readonly transcript: Transcript,
     private readonly channels: ReplyChannels,
-    private readonly runtime: AgentRuntime,
+    runtime: AgentRuntime,
     private readonly options: TurnRunnerOptions,
-  ) {}
+  ) {
+    this.answering = new Answering(documents, leases, transcript, runtime, options);
+  }
 
   /**
    * Drives one conversation until its inbox is empty. `wakeId` names the delivery that asked for it. When `signal` aborts, the running turn is given
    * back unfinished and not counted, and the drive ends with `retry`.
    */
   async drive(tenantId: TenantId, conversationId: ConversationId, wakeId: string, signal: AbortSignal): Promise<DriveResult> {
-    const result = await inSpan('conversation.claim', { 'rockpool.tenant.id': tenantId }, () =>
-      this.leases.claim(tenantId, conversationId, wakeId),
-    );
-    if (result.kind === 'empty') return { kind: 'drained' };
-    if (result.kind === 'held') return { kind: 'held', ownWake: result.ownWake, retryAfterMs: result.expiresInMs };
+    for (;;) {
+      const claimed = await inSpan('conversation.claim', { 'rockpool.tenant.id': tenantId }, () =>
+        this.leases.claim(tenantId, conversationId, wakeId),
+      );
+      if (claimed.kind === 'held') return { kind: 'held', ownWake: claimed.ownWake, retryAfterMs: claimed.expiresInMs };
+      const ran = claimed.kind === 'claimed' ? await this.hold(claimed.claim, signal) : claimed;
+      switch (ran.kind) {
+        case 'empty':
+          return { kind: 'drained' };
+        case 'waiting':
+          await pause(ran.afterMs, signal).catch(() => undefined);
+          if (signal.aborted) return { kind: 'retry', retryAfterMs: 0, reason: 'shutdown' };
+          break;
+        case 'interrupted':
+          break;
+        default:
+          return ran;
+      }
+    }
+  }
+
+  /** Runs turn after turn under the lease of this claim. */
+  private async hold(first: Claim, signal: AbortSignal): Promise<Exclude<Ran, { kind: 'claimed' }> | DriveResult> {
     crashPoint('after-lease');
-    let claim: Claim | undefined = result.claim;
+    let claim = first;
     const lost = new AbortController();
     const stopRenewing = this.keepLease(claim, lost);
     try {
-      while (claim) {
-        const ended: Claim | DriveResult | undefined = await this.runTurn(claim, AbortSignal.any([signal, lost.signal]), signal);
-        if (ended && 'kind' in ended) return ended;
-        claim = ended;
+      for (;;) {
+        const ran = await this.runTurn(claim, AbortSignal.any([signal, lost.signal]), signal);
+        if (ran.kind !== 'claimed') return ran;
+        claim = ran.claim;
       }
-      return { kind: 'drained' };
     } catch (error) {
       if (codeOf(error) === 'stale_lease') return { kind: 'held', ownWake: false, retryAfterMs: 0 };
       throw error;
@@ -89,7 +84,7 @@ export class TurnRunner {
     }
   }
 
-  private async runTurn(claim: Claim, signal: AbortSignal, shutdown: AbortSignal): Promise<Claim | DriveResult | undefined> {
+  private async runTurn(claim: Claim, signal: AbortSignal, shutdown: AbortSignal): Promise<Ran> {
     const { turn } = claim;
     const attributes = {
       'rockpool.tenant.id': turn.tenantId,
@@ -109,11 +104,11 @@ export class TurnRunner {
         });
         if (channel instanceof Error) return this.undeliverable(claim, undefined, channel);
         const fenced = (write: (transaction: Transaction) => void) => this.leases.fenced(claim, write);
-        const reply = await Reply.open(this.documents, turn, channel, fenced);
+        const reply = claim.resumed ? await Reply.open(this.documents, turn, channel, fenced) : Reply.begin(turn, channel, fenced);
         let outcome = turn.outcome ?? 'done';
         try {
           if (turn.state !== 'answered') {
-            const answer = await this.answer(claim, channel, reply, signal);
+            const answer = await this.answering.answer(claim, channel, reply, signal);
             crashPoint('after-run-before-ledger');
             await this.putOnRecord(claim, reply, answer);
             crashPoint('after-ledger-before-send');
@@ -132,94 +127,21 @@ export class TurnRunner {
     );
   }
 
-  /** Runs the agent. Resolves with what is to be said, whatever went wrong with this turn; rejects when the turn should be tried again. */
-  private async answer(claim: Claim, channel: ReplyChannel, reply: Reply, signal: AbortSignal): Promise<Answer> {
-    const { turn, conversation } = claim;
-    if (turn.attempts > this.options.maxAttempts) return quarantine(turn, 'attempts_exhausted: an earlier run ended the process');
-    const own = new AbortController();
-    const abort = AbortSignal.any([signal, own.signal]);
-    const timeout = setTimeout(() => own.abort(new TimedOut('the turn took too long')), this.options.turnTimeoutMs);
-    const warn = (what: string) => (error: unknown) => this.options.onWarning(what, error, turn);
-    const typing = setInterval(() => void channel.typing(turn.message.target), typingIntervalMs);
-    const preview = new AnswerPreview(
-      channel.updateIntervalMs,
-      async (markdown) => reply.preview(await placement, markdown),
-      warn('an update of the growing answer failed'),
-    );
-    const placement = reply.place(abort);
-    const placed = placement.then(
-      () => preview.open(),
-      (error: unknown) => {
-        warn('the placeholder could not be placed')(error);
-        if (isTerminal(error)) own.abort(error);
-      },
-    );
-    let markdown = '';
-    let usage: TurnUsage | undefined;
-    let summary: Answer['summary'];
-    const unwatch = await this.watchForStop(turn, own);
-    try {
-      const exchange = await this.transcript.exchange(turn.tenantId, conversation);
-      const { tenantId, conversationId, eventId, message } = turn;
-      const run = this.runtime.run(
-        {
-          tenantId,
-          conversationId,
-          eventId,
-          attempt: turn.attempts,
-          senderId: message.sender.id,
-          message: { role: 'user', ...said(turn) },
-          history: exchange.map(({ role, text, senderName, at }) => ({ role, text, at, ...(senderName && { senderName }) })),
-          ...(conversation.summary && { summary: conversation.summary }),
-        },
-        abort,
-      );
-      for await (const event of run) {
-        abort.throwIfAborted();
-        if (event.type === 'text') {
-          crashPoint('mid-run');
-          markdown += event.delta;
-          preview.add(event.delta);
-        } else if (event.type === 'usage') usage = event.usage;
-        else if (event.type === 'summary') {
-          const through = exchange[event.coversMessages - 1]?.n;
-          if (through !== undefined) summary = { text: event.summary, through };
-        }
-      }
-      abort.throwIfAborted();
-      if (!markdown.trim()) throw new TerminalError('the model returned an empty answer');
-      return { markdown, outcome: 'done', ...(usage && { usage }), ...(summary && { summary }) };
-    } catch (error) {
-      const cause = abort.aborted ? abort.reason : error;
-      if (cause instanceof Stopped) return { markdown: stoppedNotice(markdown), outcome: 'cancelled', ...(usage && { usage }) };
-      if (signal.aborted) throw cause;
-      if (isTerminal(cause)) return failed(cause, cause instanceof TimedOut ? 'timeout' : codeOf(cause), usage);
-      if (turn.attempts >= this.options.maxAttempts) return quarantine(turn, reasonOf(cause));
-      throw cause;
-    } finally {
-      clearTimeout(timeout);
-      clearInterval(typing);
-      unwatch();
-      await preview.close();
-      await placed;
-    }
-  }
-
   private async putOnRecord(claim: Claim, reply: Reply, answer: Answer): Promise<void> {
     const late = lateNotice(claim.turn, Date.now());
     const writeRows = reply.record(late + answer.markdown);
     const shown = answer.outcome === 'done' || answer.outcome === 'cancelled';
-    const messages = [
-      { role: 'user' as const, ...said(claim.turn) },
-      ...(shown ? [{ role: 'assistant' as const, text: answer.markdown, at: new Date().toISOString() }] : []),
-    ];
-    await this.leases.fenced(claim, (transaction, conversation) => {
+    await this.leases.fenced(claim, async (transaction, conversation) => {
+      const turns = await this.leases.turnsOf(transaction, claim);
       const session = conversation.session === claim.conversation.session;
       const withSummary = answer.summary && session ? { summary: answer.summary.text, summaryThrough: answer.summary.through } : undefined;
-      const next = this.transcript.append(transaction, { ...conversation, ...withSummary }, claim.turn, messages);
+      let next = { ...conversation, ...withSummary };
+      for (const turn of turns) next = this.transcript.append(transaction, next, turn, [saidIn(turn)]);
+      const said = { role: 'assistant', text: answer.markdown, at: new Date().toISOString() } as const;
+      if (shown) next = this.transcript.append(transaction, next, claim.turn, [said]);
       transaction.set(paths.conversation(claim.turn.tenantId, claim.turn.conversationId), next);
       transaction.set(paths.turn(claim.turn.tenantId, claim.turn.eventId), {
-        ...claim.turn,
+        ...turns[0],
         state: 'answered',
         outcome: answer.outcome,
         ...(answer.reason && { reason: answer.reason }),
@@ -234,25 +156,27 @@ export class TurnRunner {
     outcome: NonNullable<TurnRecord['outcome']>,
     write: (transaction: Transaction) => void,
     reason?: string,
-  ): Promise<Claim | undefined> {
-    const path = paths.turn(claim.turn.tenantId, claim.turn.eventId);
-    return this.leases.finish(claim, async (transaction) => {
-      const current = (await transaction.get<TurnRecord>(path))?.data ?? claim.turn;
-      const { outcome: _, ...turn } = current;
-      transaction.set(path, { ...turn, state: outcome, open: false, finishedAt: Date.now(), ...(reason && { reason }) });
-      write(transaction);
-    });
+  ): Promise<Next> {
+    const end = ({ outcome: _, ...turn }: TurnRecord): TurnRecord => {
+      return { ...turn, state: outcome, open: false, finishedAt: Date.now(), ...(reason && { reason }) };
+    };
+    return this.leases.finish(claim, end, write);
   }
 
-  private async undeliverable(claim: Claim, reply: Reply | undefined, error: Error): Promise<Claim | undefined> {
+  private async undeliverable(claim: Claim, reply: Reply | undefined, error: Error): Promise<Next> {
     const reason = `undeliverable: ${error.message}`;
     this.options.onWarning('the reply cannot be delivered', error, claim.turn);
     return this.end(claim, 'failed', reply?.fail(reason) ?? (() => undefined), reason);
   }
 
   /** The turn did not end: it stays open and is tried again later, or it can never be delivered and ends as failed. */
-  private async giveBack(claim: Claim, reply: Reply, error: unknown, shutdown: AbortSignal): Promise<Claim | DriveResult | undefined> {
+  private async giveBack(claim: Claim, reply: Reply, error: unknown, shutdown: AbortSignal): Promise<Ran> {
     if (codeOf(error) === 'stale_lease') throw error;
+    if (error instanceof Interrupted) {
+      // Not a failure, so not a try. What was shown so far stays until the next run's answer takes its place.
+      await this.leases.release(claim, (turn) => ({ ...turn, state: 'pending', attempts: turn.attempts - 1, interrupted: true }));
+      return { kind: 'interrupted' };
+    }
     if (!shutdown.aborted && isTerminal(error)) return this.undeliverable(claim, reply, error as Error);
     const { turn } = claim;
     if (!shutdown.aborted && Date.now() - turn.receivedAt > deliveryGivenUpAfterMs) {
@@ -267,12 +191,6 @@ export class TurnRunner {
       return { ...current, state: 'pending', reason, attempts: shutdown.aborted ? current.attempts - 1 : current.attempts };
     });
     return { kind: 'retry', retryAfterMs, reason };
-  }
-
-  private async watchForStop(turn: TurnRecord, controller: AbortController): Promise<() => void> {
-    return this.documents.watch<SignalRecord>({ from: { collection: paths.signals(turn.tenantId, turn.conversationId) } }, ({ items }) => {
-      if (items.some(({ data }) => data.throughSeq >= turn.seq)) controller.abort(new Stopped('stopped by the person'));
-    });
   }
 
   /** Renews the lease at a third of its time; `lost` is aborted as soon as it is known to be gone, or can no longer be shown to be ours. */
@@ -296,32 +214,6 @@ export class TurnRunner {
     }, this.leases.leaseMs / 3);
     return () => clearInterval(timer);
   }
-}
-
-function said(turn: TurnRecord) {
-  const { text, sender, attachments, sentAt } = turn.message;
-  return {
-    text,
-    at: sentAt,
-    ...(sender.displayName && { senderName: sender.displayName }),
-    ...(attachments.length > 0 && { attachments }),
-  };
-}
-
-function failed(cause: unknown, code: string, usage?: TurnUsage): Answer {
-  return { markdown: failureNotice(code), outcome: 'failed', reason: `${code}: ${reasonOf(cause)}`, ...(usage && { usage }) };
-}
-
-function quarantine(turn: TurnRecord, reason: string): Answer {
-  return {
-    markdown: failureNotice('quarantined'),
-    outcome: 'quarantined',
-    reason: `quarantined after ${turn.attempts} attempts: ${reason}`,
-  };
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function usageAttributes(usage: TurnUsage) {
