@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { codeOf } from '@rockpool/contracts';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open as openFile, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataFolder, type Migration } from './data-folder.js';
@@ -70,12 +70,44 @@ describe('DataFolder', () => {
     expect(await failure(open())).toMatch(/^unavailable: cannot make the data folder/);
   });
 
-  it('says so when the database in it is none', async () => {
-    await (await open()).close();
-    await writeFile(
-      join(parent, 'deep', 'data', 'rockpool.db'),
-      'this is not a database, but long enough to look like the header of one, or so one hopes',
+  const file = () => join(parent, 'deep', 'data', 'rockpool.db');
+  const contents = () => Promise.all(['', '-wal'].map((end) => readFile(file() + end).catch(() => Buffer.alloc(0))));
+
+  it.each<[string, (file: string) => Promise<void>, string]>([
+    [
+      'is no database',
+      (path) => writeFile(path, 'this is not a database, but long enough to look like the header of one '.repeat(100)),
+      'not a database',
+    ],
+    ['is cut short', (path) => truncate(path, 8_192), 'malformed'],
+    ['has a page of something else', (path) => overwrite(path, 3 * 4_096), 'is damaged'],
+  ])('is left as it is when its database %s, and says how to go on', async (_what, damage, words) => {
+    const folder = await open();
+    folder.database.define('CREATE TABLE notes (text); CREATE INDEX by_text ON notes (text)');
+    await folder.database.write((db) => db.exec(`INSERT INTO notes SELECT hex(randomblob(400)) FROM ${counted}`));
+    await folder.close();
+    await damage(file());
+    const before = await contents();
+    expect(await failure(open())).toMatch(
+      new RegExp(`^unavailable: .*rockpool\\.db .*${words}.*Nothing was changed.*restore a backup.*begin anew`),
     );
-    expect(await failure(open())).toMatch(/^unavailable: cannot read .*rockpool\.db/);
+    expect(await contents()).toEqual(before);
+  });
+
+  it('is not begun anew when only the write-ahead log is there, for everything may be in it', async () => {
+    await open();
+    await opened!.close();
+    await rm(file());
+    await writeFile(`${file()}-wal`, 'frames');
+    expect(await failure(open())).toMatch(/^unavailable: .*rockpool\.db is empty or gone, but its write-ahead log is there/);
+    expect(await contents()).toEqual([Buffer.alloc(0), Buffer.from('frames')]);
   });
 });
+
+/** Rows enough for several pages. */
+const counted = '(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200) SELECT i FROM n)';
+
+async function overwrite(path: string, position: number): Promise<void> {
+  await using handle = await openFile(path, 'r+');
+  await handle.write(Buffer.alloc(4_096, 0xab), 0, 4_096, position);
+}

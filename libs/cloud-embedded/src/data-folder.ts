@@ -4,6 +4,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Database } from './database.js';
+import { inspectDatabase, remedyFor } from './storage-faults.js';
 
 /** Changes a database from one format to the next. Runs in a transaction; what it throws leaves the database as it was. */
 export type Migration = (db: DatabaseSync) => void;
@@ -31,8 +32,8 @@ export class DataFolder {
 
   /**
    * Makes the folder if need be (readable by its owner only), takes the lock and opens the database, changing it to the present format.
-   * Rejects with `unavailable` when another process holds the folder, or when a newer version of Rockpool has written it: then nothing has
-   * been touched.
+   * Rejects with `unavailable` when another process holds the folder, when a newer version of Rockpool has written it, or when its database
+   * is damaged or gone: then nothing has been touched.
    */
   static async open(folder: string, steps: readonly Migration[] = migrations): Promise<DataFolder> {
     const path = resolve(folder);
@@ -45,6 +46,7 @@ export class DataFolder {
     try {
       await writeFile(holderFile(path), `${process.pid}\n`);
       const file = join(path, 'rockpool.db');
+      inspectDatabase(file);
       refuseNewerFormat(file, steps.length + 1);
       const database = Database.open(file);
       try {
@@ -86,7 +88,9 @@ async function lockFolder(path: string): Promise<DatabaseSync> {
   } catch (cause) {
     lock?.close();
     if ((cause as { errcode?: number }).errcode !== busy) {
-      throw new RockpoolError('unavailable', `cannot lock the data folder ${path}: ${(cause as Error).message}`, { cause });
+      throw new RockpoolError('unavailable', `cannot lock the data folder ${path}: ${(cause as Error).message}; ${remedyFor(cause)}`, {
+        cause,
+      });
     }
     throw new RockpoolError(
       'unavailable',
@@ -106,13 +110,8 @@ async function holderOf(path: string): Promise<string> {
 
 function refuseNewerFormat(file: string, known: number): void {
   if (!existsSync(file)) return;
-  let format;
-  try {
-    using db = new DatabaseSync(file);
-    format = formatOf(db);
-  } catch (cause) {
-    throw new RockpoolError('unavailable', `cannot read ${file}: ${(cause as Error).message}`, { cause });
-  }
+  using db = new DatabaseSync(file, { readOnly: true });
+  const format = formatOf(db);
   if (format > known) {
     throw new RockpoolError(
       'unavailable',

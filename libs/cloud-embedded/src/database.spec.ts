@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { codeOf } from '@rockpool/contracts';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open as openFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Database } from './database.js';
 
 describe('Database', () => {
@@ -110,6 +111,56 @@ describe('Database', () => {
     database.read((db) => db.exec('PRAGMA max_page_count = 1000000'));
     await fill();
     expect(database.fault).toBeUndefined();
+  });
+
+  describe('while another program holds the lock', () => {
+    let other: DatabaseSync;
+    beforeEach(() => {
+      other = new DatabaseSync(join(folder, 'test.sqlite'));
+      other.exec('BEGIN IMMEDIATE');
+    });
+    afterEach(() => other.close());
+
+    it('waits for it, and everything but writing goes on', async () => {
+      const waiting = database.write(() => insert(1));
+      const behind = database.write(() => insert(2));
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(stored()).toEqual([]);
+      other.exec('ROLLBACK');
+      await Promise.all([waiting, behind]);
+      expect(stored()).toEqual([1, 2]);
+      expect(database.fault).toBeUndefined();
+    });
+
+    it('says so when it is held for too long, then at once, until it is free', async () => {
+      const refused = await Promise.all([database.write(() => insert(1)), database.write(() => insert(2))].map((one) => one.catch(codeOf)));
+      expect(refused).toEqual(['unavailable', 'unavailable']);
+      expect(database.fault?.message).toContain('another program holds a lock on the database: close it');
+      await expect(database.write(() => insert(3))).rejects.toThrow('locked');
+      other.exec('ROLLBACK');
+      await database.write(() => insert(4));
+      expect(stored()).toEqual([4]);
+      expect(database.fault).toBeUndefined();
+    });
+
+    it('does not wait for ever when it is closed', async () => {
+      const waiting = database.write(() => insert(1)).catch(codeOf);
+      await database.close();
+      expect(await waiting).toBe('unavailable');
+    });
+  });
+
+  it('remembers damage that it once met, even where writing still goes well', async () => {
+    database.define('CREATE TABLE others (number INTEGER)');
+    await database.write(() => Array.from({ length: 5_000 }, (_, number) => insert(number)));
+    await database.close();
+    const file = await openFile(join(folder, 'test.sqlite'), 'r+');
+    await file.write(Buffer.alloc(4_096 * 5, 0xab), 0, 4_096 * 5, 4_096 * 5);
+    await file.close();
+    database = Database.open(join(folder, 'test.sqlite'));
+    expect(() => stored()).toThrow('the database is damaged: stop, keep a copy of the data folder, and restore a backup of it');
+    await database.write(() => database.prepare('INSERT INTO others VALUES (1)').run());
+    expect(database.fault?.message).toContain('damaged');
   });
 
   it('refuses to read from within a write, where it would see what is not committed', async () => {

@@ -1,12 +1,14 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
-import { RockpoolError } from '@rockpool/contracts';
+import { codeOf, RockpoolError } from '@rockpool/contracts';
+import { isBusy, isDamage, isStorageFault, remedyFor } from './storage-faults.js';
 
 /** How long one commit may take work from the queue, so that a flood of writes leaves the event loop room for reads and sockets. */
 const batchBudgetMs = 10;
 
-/** SQLite's primary result codes that say "the disk or the file, not the statement": https://www.sqlite.org/rescode.html */
-const storageFaults = new Set([5, 6, 7, 8, 10, 11, 13, 14, 15, 26]);
+/** How long writes wait for a lock that somebody else holds. They wait in the queue, so that everything but writing goes on meanwhile. */
+const lockPatienceMs = 2_000;
+const lockRetryMs = 20;
 
 interface Waiting {
   run(db: DatabaseSync): unknown;
@@ -33,6 +35,9 @@ export class Database {
   #writing = false;
   #closed = false;
   #fault: RockpoolError | undefined;
+  #damage: RockpoolError | undefined;
+  /** Since when another connection has been in the way of writing. */
+  #lockedSince: number | undefined;
   readonly #generation: number;
   #numbered = 0;
 
@@ -52,7 +57,7 @@ export class Database {
   static open(file: string, options: { synchronous?: 'FULL' | 'NORMAL' | 'OFF' } = {}): Database {
     let db: DatabaseSync | undefined;
     try {
-      db = new DatabaseSync(file, { timeout: 2_000 });
+      db = new DatabaseSync(file, { timeout: lockPatienceMs });
       // Memory-mapped reads are left off: they count as resident memory, and a failing disk would be a SIGBUS rather than an error.
       db.exec(`
         PRAGMA journal_mode = WAL;
@@ -61,10 +66,12 @@ export class Database {
         PRAGMA cache_size = -16000;
         PRAGMA journal_size_limit = 67108864;
       `);
-      return new Database(db);
+      const database = new Database(db);
+      db.exec('PRAGMA busy_timeout = 0');
+      return database;
     } catch (cause) {
       db?.close();
-      throw new RockpoolError('unavailable', `cannot open the database ${file}: ${messageOf(cause)}`, { cause });
+      throw new RockpoolError('unavailable', `cannot open the database ${file}: ${messageOf(cause)}; ${remedyFor(cause)}`, { cause });
     }
   }
 
@@ -103,7 +110,7 @@ export class Database {
     try {
       return work(this.#db);
     } catch (error) {
-      throw translated(error);
+      throw this.#translated(error);
     }
   }
 
@@ -112,7 +119,11 @@ export class Database {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
       if (!this.#db.isOpen) throw new RockpoolError('unavailable', 'the database is closed');
-      statement = this.#db.prepare(sql);
+      try {
+        statement = this.#db.prepare(sql);
+      } catch (error) {
+        throw this.#translated(error);
+      }
       this.#statements.set(sql, statement);
     }
     return statement;
@@ -128,15 +139,17 @@ export class Database {
     await this.write(() => this.prepare('UPDATE openings SET count = count').run());
   }
 
-  /** The storage fault that the latest commit met; `undefined` when it went well. */
+  /** The storage fault that the latest commit met, or damage that was ever seen in the file; `undefined` when all is well. Its message says what to do. */
   get fault(): RockpoolError | undefined {
-    return this.#fault;
+    return this.#damage ?? this.#fault;
   }
 
   /** Commits what waits, then closes the file. Writing afterwards rejects with `unavailable`. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    // Now there is nothing else to be done while a lock is waited for.
+    this.#db.exec(`PRAGMA busy_timeout = ${lockPatienceMs}`);
     while (this.#queue.length > 0) this.#flush();
     this.#statements.clear();
     this.#db.close();
@@ -168,6 +181,7 @@ export class Database {
     this.#writing = true;
     try {
       this.#begin.run();
+      this.#lockedSince = undefined;
       this.#fault = undefined;
       const deadline = performance.now() + batchBudgetMs;
       do {
@@ -176,8 +190,15 @@ export class Database {
       if (this.#db.isTransaction) this.#commit.run();
     } catch (cause) {
       this.#rollBack();
-      const fault = new RockpoolError('unavailable', `the write could not be made durable: ${messageOf(cause)}`, { cause });
+      if (taken === 0 && isBusy(cause) && this.#waitsForLock()) {
+        this.#queue = batch;
+        return [];
+      }
+      const fault = new RockpoolError('unavailable', `the write could not be made durable: ${messageOf(cause)}; ${remedyFor(cause)}`, {
+        cause,
+      });
       this.#fault = fault;
+      if (isDamage(cause)) this.#damage ??= fault;
       // Nothing of this batch happened, and what was not tried yet would meet the same disk: all of its writers learn it now.
       return batch.map((waiting) => () => waiting.reject(fault));
     } finally {
@@ -185,6 +206,16 @@ export class Database {
     }
     if (taken < batch.length) this.#queue = batch.slice(taken).concat(this.#queue);
     return settle;
+  }
+
+  /** Tries again in a moment, unless the lock has been held for too long: then writers are told at once until it is free. */
+  #waitsForLock(): boolean {
+    if (this.#closed) return false;
+    this.#lockedSince ??= performance.now();
+    if (performance.now() - this.#lockedSince >= lockPatienceMs) return false;
+    this.#flushScheduled = true;
+    setTimeout(() => this.#flush(), lockRetryMs);
+    return true;
   }
 
   /** Throws only when the whole transaction is lost. */
@@ -199,7 +230,7 @@ export class Database {
       // SQLite itself ends the transaction on some faults (disk full, I/O): then the neighbours' work is gone too.
       if (!this.#db.isTransaction) throw error;
       this.#db.exec(nested ? 'ROLLBACK TO work; RELEASE work' : 'ROLLBACK');
-      const reason = translated(error);
+      const reason = this.#translated(error);
       if (reason !== error) this.#fault = reason as RockpoolError;
       return () => waiting.reject(reason);
     }
@@ -208,6 +239,15 @@ export class Database {
   #rollBack(): void {
     if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
   }
+
+  #translated(error: unknown): unknown {
+    if (codeOf(error) === 'unavailable' || !isStorageFault(error)) return error;
+    const reason = new RockpoolError('unavailable', `the database does not answer: ${messageOf(error)}; ${remedyFor(error)}`, {
+      cause: error,
+    });
+    if (isDamage(error)) this.#damage ??= reason;
+    return reason;
+  }
 }
 
 /** How often the file was opened, this time included, on disk before it is used. */
@@ -215,12 +255,6 @@ function countOpening(db: DatabaseSync): number {
   db.exec('CREATE TABLE IF NOT EXISTS openings (one INTEGER PRIMARY KEY CHECK (one = 1), count INTEGER NOT NULL)');
   const row = db.prepare('INSERT INTO openings VALUES (1, 1) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count').get();
   return Number(row?.['count']);
-}
-
-function translated(error: unknown): unknown {
-  const code = (error as { errcode?: unknown } | null)?.errcode;
-  if (typeof code !== 'number' || !storageFaults.has(code & 0xff)) return error;
-  return new RockpoolError('unavailable', `the database does not answer: ${messageOf(error)}`, { cause: error });
 }
 
 function messageOf(error: unknown): string {

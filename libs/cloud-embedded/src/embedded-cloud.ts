@@ -87,8 +87,9 @@ async function openOver(folder: DataFolder, options: EmbeddedCloudOptions): Prom
       try {
         await database.probe();
       } catch (error) {
-        return `${(error as Error).message}; see that the disk of ${folder.path} has room and is well`;
+        return (error as Error).message;
       }
+      if (database.fault) return database.fault.message;
       const { bavail, bsize } = await statfs(folder.path);
       const freeBytes = bavail * bsize;
       if (freeBytes < scarceDiskBytes)
