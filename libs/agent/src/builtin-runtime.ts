@@ -131,6 +131,7 @@ export class BuiltinRuntime extends AgentRuntime {
       const { message, outcomes } = await this.tools.run(answer.toolCalls, { ...context, now: new Date() });
       for (const { name, state } of outcomes) yield { type: 'tool', name, state };
       conversation.addStep(answer.message, message);
+      conversation.interject(await abortable(turn.interjections(), signal));
     }
   }
 

@@ -1,10 +1,13 @@
-import type { AgentTurn } from '@rockpool/conversations';
+import type { AgentTurn, TranscriptMessage } from '@rockpool/conversations';
 import type { ModelMessage, ResolvedModel } from '@rockpool/models';
 import type { Compaction } from './compaction.js';
-import { ContextWindow, type WindowContent } from './context-window.js';
+import { ContextWindow, cutToTokens, type WindowContent } from './context-window.js';
+import { hasSeveralSpeakers, transcriptText } from './transcript-text.js';
 
 const lastStepNote =
   'This is your last step and no tool can be called any more. Answer with what you have, and say plainly what you could not find out or do.';
+
+const interjectionNote = '[Written while you were working. Take it into account; one answer is expected for everything.]';
 
 /** The conversation as one turn sees it: what was there before, and the steps taken since. It shrinks when it must. */
 export class TurnConversation {
@@ -45,6 +48,15 @@ export class TurnConversation {
   /** Adds what the model said and what its tools answered. */
   addStep(...messages: readonly ModelMessage[]): void {
     this.steps.push(...messages);
+  }
+
+  /** Adds what the person wrote while the last step was taken. One that is too long for its share of the window is cut in its middle. */
+  interject(messages: readonly TranscriptMessage[]): void {
+    if (messages.length === 0) return;
+    const named = hasSeveralSpeakers([...this.content.history, this.content.message, ...messages]);
+    const text = messages.map((message) => transcriptText(message, named)).join('\n\n');
+    const content = cutToTokens(`${interjectionNote}\n\n${text}`, Math.floor(this.window.exchangeTokens / 2));
+    this.steps.push({ role: 'user', content: [{ type: 'text', text: content }] });
   }
 
   /** The next model call's prompt, and how long its answer may get. */
