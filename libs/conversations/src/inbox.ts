@@ -4,6 +4,7 @@ import type { OverlapPolicy } from '@rockpool/tenancy';
 import {
   paths,
   senderOf,
+  sentAtOf,
   signalKeptMs,
   type ConversationRecord,
   type ReplyRecord,
@@ -245,7 +246,7 @@ export class Inbox {
 
   /** A turn that counts for its sender's limit. */
   private counted(tenantId: TenantId, message: InboundMessage): TurnRecord {
-    return { ...this.blank(tenantId, message), sender: senderOf(message), sentAt: Date.parse(message.sentAt) };
+    return { ...this.blank(tenantId, message), sender: senderOf(message), sentAt: sentAtOf(message) };
   }
 
   private blank(tenantId: TenantId, message: InboundMessage): TurnRecord {

@@ -1,7 +1,7 @@
 import type { InboundMessage, TenantId } from '@rockpool/contracts';
 import type { Documents } from '@rockpool/cloud';
 import { messagesPerMinuteOf, type Tenant } from '@rockpool/tenancy';
-import { paths, senderOf, type AllowanceRecord, type TurnRecord } from './records.js';
+import { paths, senderOf, sentAtOf, type AllowanceRecord, type TurnRecord } from './records.js';
 
 const minuteMs = 60_000;
 /** An allowance counts for its minute and the next, by the channel's clock; events can be late by as long as channels repeat them. */
@@ -41,7 +41,7 @@ export class MessageLimits {
 
   /** The limit that this message is over, if it is over one. Asked once for each event: a message that is let through counts. */
   async excess(tenant: Tenant, message: InboundMessage): Promise<Excess | undefined> {
-    const sentAt = Date.parse(message.sentAt);
+    const sentAt = sentAtOf(message);
     if (message.target.channel !== 'http' && (await this.isSenderOver(tenant, message, sentAt))) return 'sender';
     return (await this.take(tenant.id, messagesPerMinuteOf(tenant.spec), sentAt)) ? undefined : 'tenant';
   }

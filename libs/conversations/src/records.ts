@@ -151,6 +151,11 @@ export function senderOf({ target, sender }: InboundMessage): string {
   return `${target.channel}:${sender.id}`;
 }
 
+/** When it was sent, by the channel's clock; when it came, if the channel does not tell. */
+export function sentAtOf({ sentAt, receivedAt }: InboundMessage): number {
+  return [sentAt, receivedAt].map((time) => Date.parse(time)).find(Number.isFinite) ?? 0;
+}
+
 /** Where shared-bot events of nobody are recorded. Not a valid tenant id, so no tenant can have this name. */
 export const unrouted = '_unrouted' as TenantId;
 
