@@ -105,6 +105,8 @@ export default tseslint.config(
       eqeqeq: ['error', 'always'],
       'no-empty': ['error', { allowEmptyCatch: false }],
       'no-console': 'error',
+      // A stream that fails, or hangs, before its first piece is what tests are made of.
+      'require-yield': 'off',
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true }],
       '@typescript-eslint/no-explicit-any': 'error',
@@ -135,9 +137,9 @@ export default tseslint.config(
       'max-lines': ['error', { max: 600, skipBlankLines: true, skipComments: true }],
     },
   },
-  // They hand the environment of a test or a benchmark on to the processes they start.
+  // They hand the environment on to the processes they start.
   {
-    files: ['**/*.spec.ts', '**/testing/**/*.ts', 'apps/e2e/**/*.ts', 'apps/bench/**/*.ts', 'libs/testkit/**/*.ts'],
+    files: ['**/*.spec.ts', '**/testing/**/*.ts', 'apps/e2e/**/*.ts', 'apps/bench/**/*.ts', 'libs/testkit/**/*.ts', 'tools/**/*.ts'],
     rules: { 'no-restricted-properties': 'off', 'no-restricted-imports': 'off' },
   },
   {

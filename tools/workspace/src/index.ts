@@ -1,0 +1,2 @@
+export { workspaceProjects, workspaceRoot, type WorkspaceProject } from './projects.js';
+export { WorkspaceCopy, type CommandResult } from './workspace-copy.js';
