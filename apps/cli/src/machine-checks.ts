@@ -1,7 +1,8 @@
 import type { Stats } from 'node:fs';
 import { access, constants, stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { relative } from 'node:path';
+import { join, relative } from 'node:path';
+import { inspectDatabase } from '@rockpool/cloud-embedded';
 import type { Check } from '@rockpool/console';
 import type { PlatformConfig } from '@rockpool/service';
 import type { Instance } from './instance-file.js';
@@ -39,6 +40,17 @@ export async function dataFolderChecks({ ROCKPOOL_DATA_DIR: folder }: PlatformCo
     ? { name, state: 'warn', detail: `${folder} can be read by other users of this machine`, remedy: `chmod 700 ${folder}` }
     : { name, state: 'ok', detail: folder };
   return [folderCheck, await spaceCheck(folder)];
+}
+
+/** Reads every page of a database that nobody uses now. */
+export function databaseCheck({ ROCKPOOL_DATA_DIR: folder }: PlatformConfig): Check {
+  const name = 'database';
+  try {
+    inspectDatabase(join(folder, 'rockpool.db'), { thorough: true });
+    return { name, state: 'ok', detail: 'no damage found' };
+  } catch (error) {
+    return { name, state: 'fail', detail: (error as Error).message, remedy: 'docs/runbooks/storage.md says how' };
+  }
 }
 
 async function spaceCheck(folder: string): Promise<Check> {

@@ -4,7 +4,7 @@ import type { DoctorOptions } from './doctor.js';
 import { configEnvironment } from './environment.js';
 import { endOf, exitCodes } from './exit-codes.js';
 import { connect, exists, runningInstance } from './instance.js';
-import { clockCheck, dataFolderChecks, keyFileCheck, nodeCheck, portCheck } from './machine-checks.js';
+import { clockCheck, databaseCheck, dataFolderChecks, keyFileCheck, nodeCheck, portCheck } from './machine-checks.js';
 import { color, print, printJson } from './output.js';
 
 /** Looks at the machine first, then asks the installation about itself. */
@@ -16,8 +16,9 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
     const dataExists = await exists(config.ROCKPOOL_DATA_DIR);
     if (options.url === undefined) checks.push(...(await machineChecks(config, dataExists)));
     if (options.network) checks.push(await clockCheck(config.ROCKPOOL_TELEGRAM_API_URL));
-    // Before the first start there is nothing to ask, and that has been said.
-    if (options.url !== undefined || dataExists) checks.push(...(await installationChecks(options)));
+    const damaged = checks.some(({ name, state }) => name === 'database' && state === 'fail');
+    // Before the first start, and of a damaged database, there is nothing to ask, and that has been said.
+    if (options.url !== undefined || (dataExists && !damaged)) checks.push(...(await installationChecks(options)));
   }
   if (options.json) printJson(checks);
   else for (const check of checks) printCheck(check);
@@ -41,10 +42,13 @@ function configurationOf(options: DoctorOptions): { config?: PlatformConfig; con
 }
 
 async function machineChecks(config: PlatformConfig, dataExists: boolean): Promise<Check[]> {
+  const running = await runningInstance(config.ROCKPOOL_DATA_DIR);
   return [
     ...(await dataFolderChecks(config)),
+    // A running instance knows itself how its database is.
+    ...(dataExists && !running ? [databaseCheck(config)] : []),
     await keyFileCheck(config, dataExists),
-    await portCheck(config, await runningInstance(config.ROCKPOOL_DATA_DIR)),
+    await portCheck(config, running),
   ];
 }
 

@@ -1,4 +1,4 @@
-import type { TenantId } from '@rockpool/contracts';
+import { codeOf, type TenantId } from '@rockpool/contracts';
 import type { PlatformConfig } from '@rockpool/service';
 import type { Credentials, Tenant, Tenants } from '@rockpool/tenancy';
 import type { Check, ControlPlane } from './control-plane.js';
@@ -23,21 +23,34 @@ export class PlatformChecks {
   ) {}
 
   async run({ network }: { network: boolean }): Promise<Check[]> {
-    const tenants = await this.parts.tenants.list();
-    return [
-      ...(await this.#engine()),
-      ...(await this.#channels(tenants)),
-      ...(await this.#models(tenants)),
-      ...(network ? await this.#modelServer() : []),
-      ...(network ? (await this.bots.report()).map((report) => telegramCheck(report)) : []),
-    ];
+    const engine = await this.#engine();
+    try {
+      const tenants = await this.parts.tenants.list();
+      return [
+        ...engine,
+        ...(await this.#channels(tenants)),
+        ...(await this.#models(tenants)),
+        ...(network ? await this.#modelServer() : []),
+        ...(network ? (await this.bots.report()).map((report) => telegramCheck(report)) : []),
+      ];
+    } catch (error) {
+      // What an engine that is not well cannot tell has its cause there.
+      if (engine.some(({ state }) => state === 'fail')) return engine;
+      throw error;
+    }
   }
 
   async #engine(): Promise<Check[]> {
-    const status = await this.controlPlane.status();
-    const engine: Check = status.engineProblem
-      ? { name: 'engine', state: 'fail', detail: status.engineProblem, remedy: 'see the log of the instance' }
-      : { name: 'engine', state: 'ok', detail: status.engine };
+    let status;
+    try {
+      status = await this.controlPlane.status();
+    } catch (error) {
+      if (codeOf(error) !== 'unavailable') throw error;
+      return [engineFault((error as Error).message)];
+    }
+    const engine = status.engineProblem
+      ? engineFault(status.engineProblem)
+      : ({ name: 'engine', state: 'ok', detail: status.engine } as const);
     const queues = status.subscriptions.map(({ name, backlog, oldestAgeMs, deadLetters }): Check => {
       const detail = `${backlog} waiting, the oldest for ${Math.round(oldestAgeMs / 1000)} s, ${deadLetters} dead`;
       if (deadLetters > 0)
@@ -131,6 +144,12 @@ export class PlatformChecks {
       return [{ name: 'model server', state: 'fail', detail: `${base} does not answer`, remedy }];
     }
   }
+}
+
+/** An engine says in one line what is wrong and what to do. */
+function engineFault(problem: string): Check {
+  const [detail = problem, remedy = 'see the log of the instance'] = problem.split('; ', 2);
+  return { name: 'engine', state: 'fail', detail, remedy };
 }
 
 const modelRemedy = 'set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY, or OPENAI_BASE_URL';

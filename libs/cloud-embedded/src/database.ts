@@ -35,6 +35,8 @@ export class Database {
   #writing = false;
   #closed = false;
   #fault: RockpoolError | undefined;
+  #latestFault: RockpoolError | undefined;
+  #faultAt = -Infinity;
   #damage: RockpoolError | undefined;
   /** Since when another connection has been in the way of writing. */
   #lockedSince: number | undefined;
@@ -144,6 +146,11 @@ export class Database {
     return this.#damage ?? this.#fault;
   }
 
+  /** The latest storage fault, if a commit met one in this time: where little room is left, small commits go well and others do not. */
+  faultWithin(ms: number): RockpoolError | undefined {
+    return this.fault ?? (performance.now() - this.#faultAt < ms ? this.#latestFault : undefined);
+  }
+
   /** Commits what waits, then closes the file. Writing afterwards rejects with `unavailable`. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -197,8 +204,7 @@ export class Database {
       const fault = new RockpoolError('unavailable', `the write could not be made durable: ${messageOf(cause)}; ${remedyFor(cause)}`, {
         cause,
       });
-      this.#fault = fault;
-      if (isDamage(cause)) this.#damage ??= fault;
+      this.#meet(fault);
       // Nothing of this batch happened, and what was not tried yet would meet the same disk: all of its writers learn it now.
       return batch.map((waiting) => () => waiting.reject(fault));
     } finally {
@@ -206,6 +212,12 @@ export class Database {
     }
     if (taken < batch.length) this.#queue = batch.slice(taken).concat(this.#queue);
     return settle;
+  }
+
+  #meet(fault: RockpoolError): void {
+    this.#fault = this.#latestFault = fault;
+    this.#faultAt = performance.now();
+    if (isDamage(fault)) this.#damage ??= fault;
   }
 
   /** Tries again in a moment, unless the lock has been held for too long: then writers are told at once until it is free. */
@@ -231,7 +243,7 @@ export class Database {
       if (!this.#db.isTransaction) throw error;
       this.#db.exec(nested ? 'ROLLBACK TO work; RELEASE work' : 'ROLLBACK');
       const reason = this.#translated(error);
-      if (reason !== error) this.#fault = reason as RockpoolError;
+      if (reason !== error) this.#meet(reason as RockpoolError);
       return () => waiting.reject(reason);
     }
   }

@@ -19,6 +19,9 @@ const runsPerBlobSweep = 60;
 /** With less than this the operator is told; SQLite itself goes on to the last byte. */
 const scarceDiskBytes = 100 * 2 ** 20;
 
+/** A write that failed is shown for so long, whatever went well since. */
+const faultShownMs = 3_000;
+
 export interface EmbeddedCloudOptions {
   /** Made when absent. One process at a time. */
   readonly dataDir: string;
@@ -89,11 +92,12 @@ async function openOver(folder: DataFolder, options: EmbeddedCloudOptions): Prom
       } catch (error) {
         return (error as Error).message;
       }
-      if (database.fault) return database.fault.message;
+      const fault = database.faultWithin(faultShownMs);
+      if (fault) return fault.message;
       const { bavail, bsize } = await statfs(folder.path);
       const freeBytes = bavail * bsize;
       if (freeBytes < scarceDiskBytes)
-        return `only ${Math.floor(freeBytes / 2 ** 20)} MiB are free on the disk of ${folder.path}: make room`;
+        return `only ${Math.floor(freeBytes / 2 ** 20)} MiB are free on the disk of ${folder.path}; make room`;
       return upkeep.fault;
     },
     close: (drainMs) => (closing ??= close(drainMs)),

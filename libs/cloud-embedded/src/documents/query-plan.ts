@@ -64,9 +64,10 @@ export function planQuery(query: Query, indexes: DocumentIndexes): QueryPlan {
   const statement = ({ more, isTie }: Continuation) => {
     // SQLite does not see that an expression which is fixed needs no sorting, so within a tie only the path is named.
     const order = sort === undefined || isTie ? path : [sort, ...path];
+    // A bare parameter behind LIMIT is looked at while SQLite plans, which it would then do anew at every execution.
     return `SELECT collection, id, version, data, ${sort ?? 'NULL'} AS sort FROM documents INDEXED BY ${index}
      WHERE ${[...conditions, ...more, '(expire_at IS NULL OR expire_at > ?)'].join(' AND ')}
-     ORDER BY ${order.map((term) => `${term} ${direction}`).join(', ')} LIMIT ?`;
+     ORDER BY ${order.map((term) => `${term} ${direction}`).join(', ')} LIMIT ? + 0`;
   };
   const start: Continuation = { more: [], values: [] };
   const continuations = query.cursor === undefined ? [start] : continuationsAfter(positionOf(query.cursor), sort, isGroup, direction);
