@@ -22,8 +22,7 @@ async function open(tenantCount: number): Promise<Bench> {
   };
   const tokens = Array.from({ length: tenantCount }, (_, n) => `${1000 + n}:token`);
   const tenants = tokens.map(
-    (_, n) =>
-      `  t${n}: { limits: { messagesPerMinute: 1000000 }, channels: { telegram: { botToken: "env://TOKEN_${n}", webhookSecret: "env://BENCH_SECRET", dmPolicy: open } } }`,
+    (_, n) => `  t${n}: { channels: { telegram: { botToken: "env://TOKEN_${n}", webhookSecret: "env://BENCH_SECRET", dmPolicy: open } } }`,
   );
   const secrets = Object.fromEntries(tokens.map((token, n) => [`TOKEN_${n}`, token]));
   const product = await startProduct({ ...environment, ...secrets }, `tenants:\n${tenants.join('\n')}\n`);

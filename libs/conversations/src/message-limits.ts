@@ -1,6 +1,6 @@
 import type { InboundMessage, TenantId } from '@rockpool/contracts';
 import type { Documents } from '@rockpool/cloud';
-import { messagesPerMinuteOf, type Tenant } from '@rockpool/tenancy';
+import type { Tenant } from '@rockpool/tenancy';
 import { paths, senderOf, sentAtOf, type AllowanceRecord, type TurnRecord } from './records.js';
 
 const minuteMs = 60_000;
@@ -41,15 +41,18 @@ export class MessageLimits {
 
   /** The limit that this message is over, if it is over one. Asked once for each event: a message that is let through counts. */
   async excess(tenant: Tenant, message: InboundMessage): Promise<Excess | undefined> {
+    const { messagesPerMinute, senderMessagesPerMinute } = tenant.spec.limits;
     const sentAt = sentAtOf(message);
-    if (message.target.channel !== 'http' && (await this.isSenderOver(tenant, message, sentAt))) return 'sender';
-    return (await this.take(tenant.id, messagesPerMinuteOf(tenant.spec), sentAt)) ? undefined : 'tenant';
+    if (senderMessagesPerMinute !== undefined && message.target.channel !== 'http') {
+      if (await this.isSenderOver(tenant.id, message, sentAt, senderMessagesPerMinute)) return 'sender';
+    }
+    if (messagesPerMinute === undefined) return undefined;
+    return (await this.take(tenant.id, messagesPerMinute, sentAt)) ? undefined : 'tenant';
   }
 
-  private async isSenderOver({ id, spec }: Tenant, message: InboundMessage, sentAt: number): Promise<boolean> {
-    const limit = spec.limits.senderMessagesPerMinute;
+  private async isSenderOver(tenantId: TenantId, message: InboundMessage, sentAt: number, limit: number): Promise<boolean> {
     const page = await this.documents.query<TurnRecord>({
-      from: { collection: paths.turns(id) },
+      from: { collection: paths.turns(tenantId) },
       where: { sender: senderOf(message) },
       range: { field: 'sentAt', gt: sentAt - minuteMs, lte: sentAt },
       orderBy: { field: 'sentAt' },

@@ -59,7 +59,7 @@ export const channelSettings = z.strictObject({
 });
 export type ChannelSettings = z.output<typeof channelSettings>;
 
-/** What the tenant pays for: the messages a minute it may receive, unless its own limit says otherwise. */
+/** What the tenant pays for. It is kept and shown; no limit hangs on it yet. */
 export const planName = z.enum(['free', 'starter', 'pro']);
 export type PlanName = z.infer<typeof planName>;
 
@@ -72,18 +72,11 @@ export type OverlapPolicy = z.infer<typeof overlapPolicy>;
 
 /** Messages a minute that are taken in, as a sliding window. What comes above that is recorded as dropped, and the person told once a minute. */
 export const messageLimits = z.strictObject({
-  /** Of the whole tenant. Absent: by its plan, see {@link messagesPerMinuteOf}. */
+  /** Of the whole tenant. Absent: no limit. */
   messagesPerMinute: z.int().min(1).max(1_000_000).optional(),
-  /** Of one person, on all chats of a channel. Requests signed with the tenant's own secret (`http`) count for the tenant only. */
-  senderMessagesPerMinute: z.int().min(1).max(500).default(30),
+  /** Of one person, on all chats of a channel. Absent: no limit. Requests signed with the tenant's own secret (`http`) count for the tenant only. */
+  senderMessagesPerMinute: z.int().min(1).max(500).optional(),
 });
-
-const planMessagesPerMinute: Readonly<Record<PlanName, number>> = { free: 300, starter: 1_200, pro: 6_000 };
-
-/** Messages a minute that a tenant may receive: its own limit, or its plan's. */
-export function messagesPerMinuteOf(spec: Pick<TenantSpec, 'plan' | 'limits'>): number {
-  return spec.limits.messagesPerMinute ?? planMessagesPerMinute[spec.plan];
-}
 
 /** `auto`, `demo`, or `<provider>/<model>`. */
 export const modelName = z
