@@ -1,0 +1,38 @@
+import type { ChaosResult, Durations } from './result.js';
+
+/** The result as lines for a terminal. */
+export function tableOf(result: ChaosResult): string {
+  const { messages, modelRuns, terms } = result;
+  const rows: [string, string | number][] = [
+    ['seed', result.options.seed],
+    ['messages sent / accepted / answered', `${messages.sent} / ${messages.accepted} / ${messages.answered}`],
+    ['given up by their sender, never accepted', messages.givenUp],
+    ['kills / terminations', `${result.kills} / ${terms.count}`],
+    ['lost', result.lost.length],
+    ['answered more than once', result.duplicated.length],
+    ['out of order', result.outOfOrder.length],
+    ['in the wrong place', result.misdirected.length],
+    ['said without being asked', result.unaskedFor.length],
+    ['placeholders left behind', result.orphanPlaceholders.length],
+    [
+      'model runs / repeated / needlessly / overlapping',
+      `${modelRuns.runs} / ${modelRuns.repeated} / ${modelRuns.needless.length} / ${modelRuns.overlapping.length}`,
+    ],
+    ['kill to next answer, p50 / p95 / max', durationText(result.recoveryMs)],
+    ['2xx to answer, p50 / p95 / max', durationText(result.answerMs)],
+    ['SIGTERM to exit, p50 / p95 / max', durationText(terms.exitMs)],
+    ['requests too early for a rate limit', result.rateViolations],
+    ['took', `${Math.round(result.durationMs / 1000)} s`],
+    ['machine', result.machine],
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const lines = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
+  const verdict = result.ok ? ['every promise held'] : ['BROKEN', ...result.broken.map((promise) => `  ${promise}`)];
+  return `${[...lines, '', ...verdict].join('\n')}\n`;
+}
+
+function durationText(durations: Durations | undefined): string {
+  if (!durations) return '–';
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+  return `${seconds(durations.p50)} / ${seconds(durations.p95)} / ${seconds(durations.max)}`;
+}

@@ -1,0 +1,131 @@
+import { cpus, totalmem } from 'node:os';
+import type { Finding } from '@rockpool/testkit';
+import type { Answers } from './answers.js';
+import type { Endings } from './endings.js';
+import type { RunFindings } from './model-runs.js';
+import type { ChaosOptions } from './options.js';
+import type { Stage } from './stage.js';
+
+/** Of many durations the middle, the twentieth from the top in a hundred, and the longest; absent when there are none. */
+export interface Durations {
+  readonly count: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly max: number;
+}
+
+/** What a run came to. Times in milliseconds. */
+export interface ChaosResult {
+  /** Every promise held. */
+  readonly ok: boolean;
+  /** Each broken promise, in words. */
+  readonly broken: readonly string[];
+  readonly options: ChaosOptions;
+  readonly machine: string;
+  readonly durationMs: number;
+  readonly messages: {
+    readonly sent: number;
+    /** Got 2xx. */
+    readonly accepted: number;
+    readonly answered: number;
+    /** Given up by a sender that never got 2xx: no promise was made for them. */
+    readonly givenUp: number;
+  };
+  readonly lost: readonly Finding[];
+  readonly duplicated: readonly Finding[];
+  readonly outOfOrder: readonly Finding[];
+  readonly misdirected: readonly Finding[];
+  /** Messages of the product that answer nothing and are no placeholder. */
+  readonly unaskedFor: readonly { readonly conversation: string; readonly text: string }[];
+  /** Placeholders that were left behind. */
+  readonly orphanPlaceholders: readonly { readonly conversation: string; readonly id: string }[];
+  readonly modelRuns: RunFindings;
+  readonly kills: number;
+  readonly terms: { readonly count: number; readonly exitMs?: Durations; readonly exitCodes: readonly (number | null)[] };
+  /** From a kill to the next answer. */
+  readonly recoveryMs?: Durations;
+  /** From 2xx to the answer. */
+  readonly answerMs?: Durations;
+  /** The messages that waited longest. */
+  readonly slowest: readonly { readonly token: string; readonly ms: number }[];
+  /** Requests that came before the time a simulator had told to wait for. */
+  readonly rateViolations: number;
+}
+
+const recoveryWithinMs = 30_000;
+const exitWithinMs = 9_000;
+
+interface Evidence {
+  readonly options: ChaosOptions;
+  readonly stage: Stage;
+  readonly answers: Answers;
+  readonly endings: Endings;
+  readonly runs: RunFindings;
+  readonly givenUp: number;
+  readonly durationMs: number;
+}
+
+/** Judges a run by what people see, what the model was asked, and how the process ended. */
+export function resultOf({ options, stage, answers, endings, runs, givenUp, durationMs }: Evidence): ChaosResult {
+  const verdict = stage.ledger.check(stage.shown());
+  const isPlaceholder = ({ text }: { text: string }) => text.trim() === '…';
+  const killed = endings.all.filter(({ signal }) => signal === 'SIGKILL');
+  const termed = endings.all.filter(({ signal }) => signal === 'SIGTERM');
+  const recoveries = killed.flatMap(({ at, gone }) => {
+    const next = answers.firstAfter(gone);
+    return next === undefined ? [] : [next - at];
+  });
+  const result = {
+    options,
+    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`,
+    durationMs,
+    messages: { sent: verdict.sent, accepted: verdict.accepted, answered: verdict.answered, givenUp },
+    lost: verdict.lost,
+    duplicated: verdict.duplicated,
+    outOfOrder: verdict.outOfOrder,
+    misdirected: verdict.misdirected,
+    unaskedFor: verdict.orphans.filter((message) => !isPlaceholder(message)).map(({ conversation, text }) => ({ conversation, text })),
+    orphanPlaceholders: verdict.orphans.filter(isPlaceholder).map(({ conversation, id }) => ({ conversation, id })),
+    modelRuns: runs,
+    kills: killed.length,
+    terms: {
+      count: termed.length,
+      exitMs: durations(termed.map(({ at, gone }) => gone - at)),
+      exitCodes: [...new Set(termed.map(({ exitCode }) => exitCode))],
+    },
+    recoveryMs: durations(recoveries),
+    answerMs: durations(answers.waits.map(({ ms }) => ms)),
+    slowest: answers.waits.sort((a, b) => b.ms - a.ms).slice(0, 10),
+    rateViolations: stage.telegram.violations.length + stage.slack.violations.length,
+  };
+  const broken = brokenPromises(result, [...endings.unasked, ...stage.product.faults]);
+  return { ok: broken.length === 0, broken, ...result };
+}
+
+function brokenPromises(result: Omit<ChaosResult, 'ok' | 'broken'>, faults: readonly string[]): string[] {
+  const { modelRuns, terms, recoveryMs } = result;
+  const findings = [
+    [result.lost, 'accepted and never answered'],
+    [result.duplicated, 'answered more than once'],
+    [result.outOfOrder, 'answered out of order'],
+    [result.misdirected, 'answered in the wrong place'],
+    [result.unaskedFor, 'said without being asked'],
+    [modelRuns.needless, 'run again without a reason'],
+    [modelRuns.overlapping, 'run while another of the same conversation was running'],
+  ] as const;
+  return [
+    ...findings.filter(([list]) => list.length > 0).map(([list, what]) => `${list.length} ${what}: ${JSON.stringify(list.slice(0, 3))}`),
+    ...(recoveryMs && recoveryMs.max > recoveryWithinMs ? [`recovery took ${recoveryMs.max} ms`] : []),
+    ...(terms.exitMs && terms.exitMs.max > exitWithinMs ? [`an exit took ${terms.exitMs.max} ms after SIGTERM`] : []),
+    ...(terms.exitCodes.some((code) => code !== 0) ? [`exit codes after SIGTERM: ${terms.exitCodes.join(', ')}`] : []),
+    ...(result.rateViolations > 0 ? [`${result.rateViolations} requests before the time a channel had asked to wait for`] : []),
+    ...faults,
+  ];
+}
+
+function durations(values: readonly number[]): Durations | undefined {
+  if (values.length === 0) return undefined;
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
+  return { count: sorted.length, p50: at(0.5), p95: at(0.95), max: sorted.at(-1)! };
+}

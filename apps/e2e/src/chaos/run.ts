@@ -1,0 +1,200 @@
+import { writeFile } from 'node:fs/promises';
+import { Random } from '@rockpool/testkit';
+import { Answers } from './answers.js';
+import { Endings } from './endings.js';
+import { ModelRuns } from './model-runs.js';
+import type { ChaosOptions } from './options.js';
+import { resultOf, type ChaosResult } from './result.js';
+import { Stage } from './stage.js';
+import type { Sent, Talk } from './talks.js';
+
+/** How far a run is. */
+export interface ChaosProgress {
+  readonly sent: number;
+  readonly answered: number;
+  readonly kills: number;
+  readonly terms: number;
+}
+
+const messagesPerTalk = 10;
+/** More are not sent while so many wait for an answer: a backlog without end would show nothing more. */
+const mostWaiting = 400;
+/** When nothing changed for so long, what is missing will not come. */
+const stillnessMs = 45_000;
+/** What might come twice has come by then. */
+const aftermathMs = 3_000;
+
+/** One chaos run: opens the stage, sends, kills, waits until all is still, judges. Ends at once, with everything it started, when `signal` aborts. */
+export async function runChaos(
+  options: ChaosOptions,
+  { signal, onProgress, log }: { signal?: AbortSignal; onProgress?: (progress: ChaosProgress) => void; log?: string } = {},
+): Promise<ChaosResult> {
+  const stage = await Stage.open({ seed: options.seed, tenants: options.tenants, channels: options.channels, limits: options.limits });
+  const stop = () => void stage.close();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    signal?.throwIfAborted();
+    return await new ChaosRun(options, stage, signal, onProgress).run();
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    if (log !== undefined) await writeFile(log, `${stage.product.process.lines.join('\n')}\n`);
+    if (!signal?.aborted) await stage.close();
+  }
+}
+
+class ChaosRun {
+  private readonly answers: Answers;
+  private readonly runs: ModelRuns;
+  private readonly endings: Endings;
+  private readonly sent: Sent[] = [];
+  /** What the run waits for in the end: acceptances and repeated deliveries. */
+  private readonly underWay = new Set<Promise<unknown>>();
+  private readonly acceptedOf = new Map<Talk, Promise<unknown>>();
+  private readonly conversationOf = new Map<string, string>();
+  /** What got 2xx, and may come again. */
+  private readonly accepted: Sent[] = [];
+  private givenUp = 0;
+  private killsDone = 0;
+  private termsDone = 0;
+
+  constructor(
+    private readonly options: ChaosOptions,
+    private readonly stage: Stage,
+    private readonly signal: AbortSignal | undefined,
+    private readonly onProgress: ((progress: ChaosProgress) => void) | undefined,
+  ) {
+    this.answers = new Answers(stage);
+    this.runs = new ModelRuns(stage.model, (token) => this.conversationOf.get(token) ?? token);
+    this.endings = new Endings(stage.product.process);
+  }
+
+  async run(): Promise<ChaosResult> {
+    const startedAt = Date.now();
+    const progress = setInterval(() => this.tellProgress(), 1_000);
+    try {
+      const { dropped, seed } = this.options;
+      this.stage.disturb({ kind: 'accept-then-drop', probability: dropped, seed: `${seed}/dropped` });
+      this.stage.disturb({ kind: 'drop-before', probability: dropped / 5, seed: `${seed}/lost` });
+      this.stage.disturb({ kind: 'status', status: 503, probability: dropped / 5, seed: `${seed}/failed` });
+      await Promise.all([this.send(), this.endAgainAndAgain()]);
+      this.stage.calm();
+      const stillAt = await this.untilStill();
+      this.answers.look();
+      return resultOf({
+        options: this.options,
+        stage: this.stage,
+        answers: this.answers,
+        endings: this.endings,
+        runs: this.runs.findings(this.endings.all),
+        givenUp: this.givenUp,
+        durationMs: stillAt - startedAt,
+      });
+    } finally {
+      clearInterval(progress);
+      this.answers.close();
+    }
+  }
+
+  private async send(): Promise<void> {
+    const random = new Random(`${this.options.seed}/send`);
+    const talks = this.talks(random);
+    const begin = performance.now();
+    while (this.sent.length < this.options.messages) {
+      const talk = random.pick(talks);
+      // People often send two or three in a row.
+      const burst = Math.min(random.pick([1, 1, 1, 2, 3]), this.options.messages - this.sent.length);
+      for (let n = 0; n < burst; n++) this.say(talk, random);
+      const due = begin + (this.sent.length * 1000) / this.options.rate;
+      await this.pause(Math.max(0, due - performance.now()));
+      while (this.waiting() > mostWaiting) await this.pause(50);
+    }
+  }
+
+  private talks(random: Random): Talk[] {
+    const { messages, channels, tenants } = this.options;
+    const count = Math.max(channels.length * tenants, Math.ceil(messages / messagesPerTalk));
+    return Array.from({ length: count }, (_, n) => {
+      const channel = channels[n % channels.length]!;
+      return this.stage.talk(channel, random.integer(0, tenants - 1), n);
+    });
+  }
+
+  private say(talk: Talk, random: Random): void {
+    const before = this.acceptedOf.get(talk) ?? Promise.resolve();
+    const sent = talk.say(this.stage.ledger);
+    this.sent.push(sent);
+    this.conversationOf.set(tokenIn(sent.text), sent.conversation);
+    const accepted = sent.accepted.then((isAccepted) => {
+      this.answers.expect(tokenIn(sent.text), Date.now());
+      if (isAccepted) this.accepted.push(sent);
+      else this.givenUp++;
+    });
+    this.acceptedOf.set(talk, accepted);
+    this.follow(accepted);
+    if (!random.chance(this.options.repeated)) return;
+    // Beside the first delivery, or a while later; now and then a storm. Never before what was said before in the same chat: no sender does that.
+    const times = random.chance(0.15) ? 10 : random.integer(1, 2);
+    const delayMs = random.chance(0.5) ? 0 : random.integer(0, 10_000);
+    const renamed = random.chance(0.5);
+    this.follow(before.then(() => this.pause(delayMs)).then(() => sent.redeliver(times, renamed)));
+  }
+
+  /** Endings at moments of chance, spread over the messages; after each, some of what was said before comes again. */
+  private async endAgainAndAgain(): Promise<void> {
+    const random = new Random(`${this.options.seed}/endings`);
+    const { kills, terms, messages } = this.options;
+    const moments = random
+      .shuffle([...Array<'kill'>(kills).fill('kill'), ...Array<'term'>(terms).fill('term')])
+      .map((kind, index, all) => ({ kind, after: ((index + 0.1 + 0.8 * random.next()) / all.length) * messages * 0.95 }));
+    for (const { kind, after } of moments) {
+      while (this.sent.length < after) await this.pause(10);
+      await this.pause(random.integer(0, 300));
+      if (kind === 'term') {
+        await this.endings.terminate();
+        this.termsDone++;
+      } else if (this.killsDone < kills) {
+        this.killsDone += await this.endings.kill(random, kills - this.killsDone);
+      }
+      for (let n = 0; n < 5 && this.accepted.length > 0; n++) this.follow(random.pick(this.accepted).redeliver(1, random.chance(0.5)));
+    }
+  }
+
+  /** Resolves, with the time of the last change, when every sender is done and every message answered, or nothing changes any more. */
+  private async untilStill(): Promise<number> {
+    let last = { key: '', at: Date.now() };
+    while (Date.now() - last.at < stillnessMs) {
+      const unanswered = this.stage.ledger.unanswered(this.stage.shown()).length;
+      const key = `${this.underWay.size}/${unanswered}`;
+      if (key !== last.key) last = { key, at: Date.now() };
+      if (this.underWay.size === 0 && unanswered === 0) break;
+      await this.pause(200);
+    }
+    await this.pause(aftermathMs);
+    return last.at;
+  }
+
+  private waiting(): number {
+    return this.sent.length - this.givenUp - this.answers.at.size;
+  }
+
+  private follow(promise: Promise<unknown>): void {
+    // Whether it failed is seen in what people see.
+    const settled = promise.catch(() => undefined).finally(() => this.underWay.delete(settled));
+    this.underWay.add(settled);
+  }
+
+  private tellProgress(): void {
+    const answered = this.answers.at.size;
+    this.onProgress?.({ sent: this.sent.length, answered, kills: this.killsDone, terms: this.termsDone });
+  }
+
+  private async pause(ms: number): Promise<void> {
+    this.signal?.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    this.signal?.throwIfAborted();
+  }
+}
+
+function tokenIn(text: string): string {
+  return text.split(' ').at(-1)!;
+}
