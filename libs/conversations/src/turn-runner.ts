@@ -1,4 +1,4 @@
-import { codeOf, crashPoint, isTerminal, RetryLater, StaleLease, type ConversationId, type TenantId } from '@rockpool/contracts';
+import { codeOf, crashPoint, isTerminal, outcomeOf, StaleLease, type ConversationId, type TenantId } from '@rockpool/contracts';
 import type { Documents, Transaction } from '@rockpool/cloud';
 import type { AgentRuntime, TurnUsage } from './agent-runtime.js';
 import { Answering, Interrupted, reasonOf, type Answer, type TurnRunnerOptions } from './answering.js';
@@ -182,7 +182,8 @@ export class TurnRunner {
     if (!shutdown.aborted && Date.now() - turn.receivedAt > deliveryGivenUpAfterMs) {
       return this.undeliverable(claim, reply, error instanceof Error ? error : new Error(String(error)));
     }
-    const asked = error instanceof RetryLater ? error.afterMs : 0;
+    const verdict = outcomeOf(error);
+    const asked = verdict.kind === 'retry' ? (verdict.afterMs ?? 0) : 0;
     const retryAfterMs = shutdown.aborted ? 0 : Math.max(asked, Math.min(1000 * 2 ** (turn.attempts - 1), 60_000));
     const reason = shutdown.aborted ? 'shutdown' : reasonOf(error);
     if (!shutdown.aborted) this.options.onWarning(`the turn is tried again in ${retryAfterMs} ms`, error, turn);
