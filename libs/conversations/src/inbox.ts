@@ -25,6 +25,8 @@ export interface InboxFilter {
   readonly state?: TurnState;
   /** Received before this, epoch milliseconds. */
   readonly before?: number;
+  /** Default: newest first. */
+  readonly oldestFirst?: boolean;
   readonly limit?: number;
   readonly cursor?: string;
 }
@@ -155,13 +157,12 @@ export class Inbox {
     return page.items.map((item) => item.data);
   }
 
-  /** Newest first. */
   async list(filter: InboxFilter): Promise<{ items: TurnRecord[]; nextCursor?: string }> {
     const page = await this.documents.query<TurnRecord>({
       from: filter.tenantId ? { collection: paths.turns(filter.tenantId) } : { group: 'turns' },
       where: { ...(filter.conversationId && { conversationId: filter.conversationId }), ...(filter.state && { state: filter.state }) },
       ...(filter.before !== undefined && { range: { field: 'receivedAt', lt: filter.before } }),
-      orderBy: { field: 'receivedAt', direction: 'desc' },
+      orderBy: { field: 'receivedAt', direction: filter.oldestFirst ? 'asc' : 'desc' },
       limit: filter.limit ?? 50,
       ...(filter.cursor && { cursor: filter.cursor }),
     });

@@ -27,6 +27,11 @@ const tenant: Tenant = {
   }),
 };
 
+const withAgent = (agent: Partial<Tenant['spec']['agent']>): Tenant => ({
+  ...tenant,
+  spec: { ...tenant.spec, agent: { ...tenant.spec.agent, ...agent } },
+});
+
 let host: TestHost;
 let wakes: RecordedWakes;
 let receiver: Receiver;
@@ -135,6 +140,35 @@ describe('commands', () => {
     ]);
   });
 
+  it('/stop ends a turn whose tool does not listen, although its promise never settles', async () => {
+    const started = Promise.withResolvers<void>();
+    host.runtime.script = async function* () {
+      yield { type: 'text', delta: 'Looking it up' };
+      started.resolve();
+      await new Promise(() => undefined);
+    };
+    await receiver.receive(messageOf(1, 'go'));
+    const driven = host.drive();
+    await started.promise;
+    await receiver.receive(messageOf(2, '/stop'));
+    expect(await driven).toEqual({ kind: 'drained' });
+    expect(host.channel.visible.join('|')).toMatch(/Looking it up\s+_Stopped\._/);
+  });
+
+  it('/stop ends everything that a run answers together', async () => {
+    known = withAgent({ overlap: 'collect' });
+    const started = Promise.withResolvers<void>();
+    host.runtime.script = hang('…', started.resolve);
+    await receiver.receive(messageOf(1, 'a'));
+    await receiver.receive(messageOf(2, 'b'));
+    const driven = host.drive();
+    await started.promise;
+    await receiver.receive(messageOf(3, '/stop'));
+    await driven;
+    expect((await turnsOf(alice)).filter(({ seq }) => seq > 0).map(({ state }) => state)).toEqual(['cancelled', 'cancelled']);
+    expect(host.channel.visible.join('|')).toContain('⏹ Stopped.');
+  });
+
   it('/stop does not touch what comes after it', async () => {
     await receiver.receive(messageOf(1, '/stop'));
     await receiver.receive(messageOf(2, 'hi'));
@@ -155,6 +189,22 @@ describe('commands', () => {
     await receiver.receive(messageOf(2, '/status'));
     await receiver.receive(messageOf(3, '/help'));
     expect(host.channel.visible.join('')).toMatch(/Alice.*idle.*Waiting: 1.*\/stop/s);
+  });
+
+  it('/queue shows what becomes of messages that come meanwhile, chooses it for this chat, and gives the choice back', async () => {
+    known = withAgent({ overlap: 'steer' });
+    const said = async (n: number, text: string) => {
+      await receiver.receive(messageOf(n, text));
+      return host.inbox.get(alice, messageOf(n, '').eventId).then(({ turn }) => turn.command?.answer ?? '');
+    };
+    expect(await said(1, '/queue')).toContain('**steer**');
+    expect(await said(2, '/queue Collect')).toContain('**collect**');
+    expect(await said(3, '/queue')).toContain('**collect**');
+    await receiver.receive(messageOf(4, 'hi'));
+    expect((await host.inbox.get(alice, messageOf(4, '').eventId)).turn.overlap).toBe('collect');
+    expect(await said(5, '/queue whatever')).toMatch(/do not know.*\/queue interrupt/s);
+    expect(await said(6, '/queue default')).toContain('**steer** again');
+    expect(await said(7, '/queue')).toContain('**steer**');
   });
 
   it('delivered twice act and answer once', async () => {

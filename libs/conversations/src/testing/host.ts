@@ -5,7 +5,7 @@ import type { Documents } from '@rockpool/cloud';
 import { Database, SqliteDocuments } from '@rockpool/cloud-embedded';
 import { ConversationLeases, type LeaseOptions } from '../conversation-leases.js';
 import { Inbox } from '../inbox.js';
-import { conversationIndexes, paths, type ConversationRecord, type TurnRecord } from '../records.js';
+import { conversationIndexes, paths, type ConversationRecord, type TurnRecord, type TurnState } from '../records.js';
 import type { DeliveryGuarantee } from '../reply-channel.js';
 import { Transcript } from '../transcript.js';
 import { TurnRunner, type DriveResult } from '../turn-runner.js';
@@ -16,6 +16,8 @@ import { ScriptedRuntime } from './scripted-runtime.js';
 interface HostOptions extends Partial<LeaseOptions> {
   readonly turnTimeoutMs?: number;
   readonly guarantee?: DeliveryGuarantee;
+  /** Where the documents are, when they are to outlive the host. */
+  readonly folder?: string;
 }
 
 /** An agent host on real documents, with a channel and an agent that do as they are told. */
@@ -28,6 +30,12 @@ export interface TestHost {
   drive(wakeId?: string, signal?: AbortSignal): Promise<DriveResult>;
   /** Appends these texts, in order, and drives until the inbox is empty. */
   say(...texts: string[]): Promise<void>;
+  /** The record of the message with this number. */
+  turn(n: number): Promise<TurnRecord>;
+  /** The states of these messages. */
+  states(...numbers: number[]): Promise<TurnState[]>;
+  /** What the agent of this host was asked, run by run. */
+  readonly asked: string[];
   amend(n: number, change: (turn: TurnRecord) => TurnRecord): Promise<void>;
   /** Makes the current lease look as if it had run out. */
   takeLeaseAway(): Promise<void>;
@@ -37,13 +45,13 @@ export interface TestHost {
 }
 
 export async function openHost(options: HostOptions = {}): Promise<TestHost> {
-  const folder = await mkdtemp(join(tmpdir(), 'rockpool-conversations-'));
+  const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'rockpool-conversations-')));
   const database = Database.open(join(folder, 'test.db'), { synchronous: 'OFF' });
   const documents = new SqliteDocuments(database, conversationIndexes);
   const close = async () => {
     documents.close();
     await database.close();
-    await rm(folder, { recursive: true });
+    if (options.folder === undefined) await rm(folder, { recursive: true });
   };
   return hostOn(documents, new RecordingChannel(options.guarantee), { holder: 'host-1', ...options }, close);
 }
@@ -70,6 +78,11 @@ function hostOn(documents: Documents, channel: RecordingChannel, options: HostOp
     async say(...texts) {
       for (const text of texts) await inbox.append(alice, messageOf(++said, text));
       await host.drive();
+    },
+    turn: async (n) => (await inbox.get(alice, messageOf(n, '').eventId)).turn,
+    states: async (...numbers) => (await Promise.all(numbers.map(host.turn))).map(({ state }) => state),
+    get asked() {
+      return runtime.turns.map(({ message }) => message.text);
     },
     async amend(n, change) {
       const path = paths.turn(alice, messageOf(n, '').eventId);

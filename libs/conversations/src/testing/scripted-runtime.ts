@@ -40,3 +40,18 @@ export function failing(error: () => Error, times = Number.POSITIVE_INFINITY): S
     yield* echo(turn);
   };
 }
+
+/** Runs as `script` says, but not before it was let go. `began` resolves once the first run has begun. */
+export function held(script: Script = echo): { script: Script; began: Promise<void>; letGo: () => void } {
+  const began = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  return {
+    began: began.promise,
+    letGo: gate.resolve,
+    async *script(turn, signal) {
+      began.resolve();
+      await gate.promise;
+      yield* script(turn, signal);
+    },
+  };
+}
