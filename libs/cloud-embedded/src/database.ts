@@ -6,6 +6,9 @@ import { isBusy, isDamage, isStorageFault, remedyFor } from './storage-faults.js
 /** How long one commit may take work from the queue, so that a flood of writes leaves the event loop room for reads and sockets. */
 const batchBudgetMs = 10;
 
+/** How long a commit waits for company while every turn of the event loop brings more writes. A write that comes alone does not wait. */
+const gatherMs = 2;
+
 /** How long writes wait for a lock that somebody else holds. They wait in the queue, so that everything but writing goes on meanwhile. */
 const lockPatienceMs = 2_000;
 const lockRetryMs = 20;
@@ -17,7 +20,7 @@ interface Waiting {
 }
 
 /**
- * One SQLite file with group commit: what is written during one turn of the event loop shares one fsync.
+ * One SQLite file with group commit: what is written during one turn of the event loop shares one fsync, and under load during a few of them.
  *
  * A batch runs in a single synchronous stretch (BEGIN IMMEDIATE … COMMIT), so nothing else ever sees it half done, and whoever reads
  * between two batches reads committed data only.
@@ -165,7 +168,12 @@ export class Database {
   #scheduleFlush(): void {
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    setImmediate(() => this.#flush());
+    const gatherUntil = performance.now() + gatherMs;
+    const look = (seen: number) => {
+      if (this.#queue.length > seen && performance.now() < gatherUntil) setImmediate(look, this.#queue.length);
+      else this.#flush();
+    };
+    setImmediate(look, 1);
   }
 
   #flush(): void {
