@@ -42,7 +42,7 @@ export class Commands {
       const assistant = tenant.spec.displayName ?? tenant.id;
       switch (name) {
         case 'stop':
-          this.stop(transaction, conversation, message, open);
+          this.stop(transaction, conversation, open);
           return { conversation, answer: stopAnswer(open) };
         case 'new':
           return {
@@ -60,9 +60,9 @@ export class Commands {
     };
   }
 
-  private stop(transaction: Transaction, conversation: ConversationRecord, message: InboundMessage, open: readonly TurnRecord[]): void {
+  private stop(transaction: Transaction, conversation: ConversationRecord, open: readonly TurnRecord[]): void {
     const signal: SignalRecord = { kind: 'stop', throughSeq: conversation.lastSeq };
-    const path = `${paths.signals(conversation.tenantId, conversation.conversationId)}/${message.eventId}`;
+    const path = paths.signal(conversation.tenantId, conversation.conversationId, signal.kind);
     transaction.set(path, signal, { expireAt: new Date(this.now() + signalKeptMs) });
     // What has not begun never will; what runs sees the signal.
     for (const turn of open.filter((waiting) => waiting.state === 'pending')) {

@@ -78,7 +78,7 @@ export class Inbox {
       // In this transaction, so that a run which begins later has the message in its own claim and needs no signal.
       if (overlap === 'interrupt' && conversation.lease) {
         const signal: SignalRecord = { kind: 'interrupt', throughSeq: seq };
-        const path = `${paths.signals(tenantId, message.conversationId)}/${message.eventId}`;
+        const path = paths.signal(tenantId, message.conversationId, signal.kind);
         transaction.set(path, signal, { expireAt: new Date(this.now() + signalKeptMs) });
       }
       return turn;

@@ -9,7 +9,7 @@ import type { Receipt, ReplyChunk } from './reply-channel.js';
  *
  * tenants/{t}/conversations/{c}                the conversation, its lease and counters
  * tenants/{t}/conversations/{c}/messages/{n}   the transcript
- * tenants/{t}/conversations/{c}/signals/{id}   what must reach a running turn at once
+ * tenants/{t}/conversations/{c}/signals/{kind} what must reach a running turn at once
  * tenants/{t}/turns/{eventId}                  the inbox
  * tenants/{t}/turns/{eventId}/replies/{n}      the reply ledger
  * tenants/{t}/allowances/{minute}              messages of that minute the dispatchers were granted
@@ -131,7 +131,7 @@ export interface TranscriptRecord {
 
 /**
  * Tells a running turn something at once. `stop`: every turn whose place is at most `throughSeq` ends. `interrupt`: the message with the place `throughSeq`
- * came, and a turn that began without it begins anew.
+ * came, and a turn that began without it begins anew. A later signal of a kind takes the place of the earlier: it says at least as much.
  */
 export interface SignalRecord {
   readonly kind: 'stop' | 'interrupt';
@@ -165,6 +165,8 @@ export const paths = {
   message: (tenantId: TenantId, conversationId: ConversationId, n: number) =>
     `tenants/${tenantId}/conversations/${conversationId}/messages/${String(n).padStart(9, '0')}`,
   signals: (tenantId: TenantId, conversationId: ConversationId) => `tenants/${tenantId}/conversations/${conversationId}/signals`,
+  signal: (tenantId: TenantId, conversationId: ConversationId, kind: SignalRecord['kind']) =>
+    `tenants/${tenantId}/conversations/${conversationId}/signals/${kind}`,
   turns: (tenantId: TenantId) => `tenants/${tenantId}/turns`,
   turn: (tenantId: TenantId, eventId: EventId) => `tenants/${tenantId}/turns/${eventId}`,
   replies: (tenantId: TenantId, eventId: EventId) => `tenants/${tenantId}/turns/${eventId}/replies`,

@@ -37,11 +37,16 @@ export function currentTraceparent(): string | undefined {
 
 /**
  * Where a turn's span hangs: below the active span when that belongs to the message's own trace, else below the webhook's span, linked to the
- * active one (the delivery of another message drives it).
+ * active one (the delivery of another message drives it). `others` are the trace contexts of messages that it answers too: linked.
  */
-export function turnParent(traceparent: string | undefined): { parent: Context; links?: Link[] } {
+export function turnParent(
+  traceparent: string | undefined,
+  others: readonly (string | undefined)[] = [],
+): { parent: Context; links?: Link[] } {
   const active = trace.getSpanContext(context.active());
-  if (!traceparent || (active && traceparent.includes(active.traceId))) return { parent: context.active() };
-  const parent = propagation.extract(context.active(), { traceparent });
-  return { parent, ...(active && { links: [{ context: active }] }) };
+  const contextOf = (value: string) => propagation.extract(context.active(), { traceparent: value });
+  const linked = others.map((other) => other && trace.getSpanContext(contextOf(other)));
+  const isOwn = !traceparent || (active && traceparent.includes(active.traceId));
+  const links = [...(isOwn ? [] : [active]), ...linked].flatMap((to) => (to ? [{ context: to }] : []));
+  return { parent: isOwn ? context.active() : contextOf(traceparent), ...(links.length > 0 && { links }) };
 }

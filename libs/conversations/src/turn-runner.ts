@@ -123,7 +123,10 @@ export class TurnRunner {
           return await this.giveBack(claim, reply, error, shutdown);
         }
       },
-      turnParent(turn.traceparent),
+      turnParent(
+        turn.traceparent,
+        claim.merged.map((merged) => merged.traceparent),
+      ),
     );
   }
 
