@@ -7,6 +7,16 @@ interface TestResults {
   readonly testResults: readonly { readonly assertionResults: readonly { readonly title: string; readonly status: string }[] }[];
 }
 
+/** What the generators write or change. */
+const generated = [
+  'libs/agent/src/tools',
+  'libs/channels/src/google-chat',
+  'libs/channels/src/index.ts',
+  'libs/channels/src/reply-channels.ts',
+  'libs/contracts/src',
+  'libs/tenancy/src/admission.ts',
+];
+
 describe('the generators, on a copy of the workspace', () => {
   let workspace: WorkspaceCopy;
   const generate = (generator: string, ...options: string[]): Promise<CommandResult> =>
@@ -41,22 +51,21 @@ describe('the generators, on a copy of the workspace', () => {
   afterAll(() => workspace.remove());
 
   it('leave sources that compile, specs included', async () => {
-    const { code, stdout } = await workspace.run('tsc', '--build', 'libs/agent', 'libs/channels', 'libs/contracts');
+    // One program instead of a build of every library on the way.
+    const settings = {
+      extends: './tsconfig.base.json',
+      compilerOptions: { composite: false, noEmit: true, types: ['node'] },
+      include: generated,
+    };
+    await workspace.write('tsconfig.generated.json', JSON.stringify(settings));
+    const { code, stdout } = await workspace.run('tsc', '--project', 'tsconfig.generated.json');
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
-  }, 180_000);
+  }, 120_000);
 
   it('leave sources that lint and are formatted', async () => {
     expect(await workspace.run('nx', 'show', 'projects')).toMatchObject({ code: 0 });
-    const touched = [
-      'libs/agent/src/tools',
-      'libs/channels/src/google-chat',
-      'libs/channels/src/index.ts',
-      'libs/channels/src/reply-channels.ts',
-      'libs/contracts/src',
-      'libs/tenancy/src/admission.ts',
-    ];
-    expect(await workspace.run('eslint', ...touched)).toMatchObject({ code: 0, stdout: '' });
-    expect(await workspace.run('prettier', '--check', ...touched)).toMatchObject({ code: 0 });
+    expect(await workspace.run('eslint', ...generated)).toMatchObject({ code: 0, stdout: '' });
+    expect(await workspace.run('prettier', '--check', ...generated)).toMatchObject({ code: 0 });
   }, 120_000);
 
   describe('for an event', () => {
@@ -69,7 +78,7 @@ describe('the generators, on a copy of the workspace', () => {
     it('put it into the catalogue and announce its schema', async () => {
       const snapshot = JSON.parse(await workspace.read('libs/contracts/schemas/dev.rockpool.members.member-joined.v1.json')) as object;
       expect(snapshot).toMatchObject({ 'x-topic': 'members', 'x-ordered': true, required: ['tenantId'] });
-      const { passed } = await specs('contracts', 'schemas');
+      const { passed, failed } = await specs('contracts', 'schemas');
       expect(passed).toEqual(
         expect.arrayContaining([
           expect.stringContaining('dev.rockpool.members.member-joined.v1'),
@@ -79,6 +88,8 @@ describe('the generators, on a copy of the workspace', () => {
           'is kept for no event that is gone',
         ]),
       );
+      // A new channel changes what messages may say: that is for a person to announce.
+      expect(failed).toEqual([expect.stringContaining('dev.rockpool.inbound.message-received.v1')]);
     });
   });
 
@@ -101,11 +112,6 @@ describe('the generators, on a copy of the workspace', () => {
         ]),
       );
     });
-
-    it('let the change of the wire format be seen', async () => {
-      const { failed } = await specs('contracts', 'schemas');
-      expect(failed).toEqual([expect.stringContaining('dev.rockpool.inbound.message-received.v1')]);
-    });
   });
 
   describe('for a tool', () => {
@@ -120,11 +126,8 @@ describe('the generators, on a copy of the workspace', () => {
 
   it.each([
     ['event', 'MemberJoined', 'member-joined.ts exists'],
-    ['event', 'joined', 'does not match'],
-    ['channel', 'google-chat', 'google-chat exists'],
-    ['channel', 'Matrix', 'does not match'],
+    ['channel', 'Google_Chat', 'does not match'],
     ['tool', 'current-time', 'current-time.ts exists'],
-    ['tool', '../escape', 'does not match'],
   ])('refuse %s %s and change nothing', async (generator, name, problem) => {
     const { code, stdout, stderr } = await generate(generator, name);
     expect({ code, said: stdout + stderr }).toEqual({ code: 1, said: expect.stringContaining(problem) });

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { workspaceRoot } from './projects.js';
@@ -14,13 +15,14 @@ describe('a test run', () => {
   });
   afterEach(() => workspace.remove());
 
-  const run = async () => {
-    const { code, stdout } = await workspace.run('jest', '--config', 'sample/jest.config.json');
-    return { code, closingLine: stdout.trimEnd().split('\n').at(-1) };
+  const run = () => {
+    const command = '"$0" node_modules/.bin/jest --config sample/jest.config.json 2>&1';
+    const { status, stdout } = spawnSync('sh', ['-c', command, process.execPath], { cwd: workspace.root, env: {}, encoding: 'utf8' });
+    return { status, closingLine: stdout.trimEnd().split('\n').at(-1) };
   };
 
-  it('ends with its totals', async () => {
-    expect(await run()).toEqual({ code: 0, closingLine: '2 passed, 0 failed' });
+  it('ends with its totals', () => {
+    expect(run()).toEqual({ status: 0, closingLine: '2 passed, 0 failed' });
   });
 
   it('counts what failed, what was skipped, and a suite that could not even start', async () => {
@@ -29,6 +31,6 @@ describe('a test run', () => {
       "test('three', () => { throw new Error(); }); test.skip('four', () => {}); test.todo('five');",
     );
     await workspace.write('sample/broken.spec.cjs', "require('./nowhere.cjs');");
-    expect(await run()).toEqual({ code: 1, closingLine: '2 passed, 2 failed, 2 skipped' });
+    expect(run()).toEqual({ status: 1, closingLine: '2 passed, 2 failed, 2 skipped' });
   });
 });
