@@ -6,7 +6,7 @@ import { TelegramWebhookChannel } from '../telegram/telegram-webhook-channel.js'
 import type { EndpointCredentials, WebhookChannel, WebhookRequest } from '../webhook-channel.js';
 
 /** What a sender signs with. */
-export interface Signing {
+interface Signing {
   readonly body: Uint8Array;
   /** Decimal seconds, or what a forger writes in their place. */
   readonly timestamp: string;

@@ -7,7 +7,7 @@ import { type DocumentIndexes, fieldExpression, fieldType, literal } from './doc
 type Value = string | number | null;
 
 /** One statement of a plan. It takes `values`, then the present time, then the number of rows that are still wanted. */
-export interface Stage {
+interface Stage {
   readonly sql: string;
   readonly values: readonly Value[];
 }
