@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { Command } from 'commander';
+import { measureDurability } from './durability.bench.js';
 import { table, type Figure } from './figures.js';
 import { measureIngress } from './ingress.bench.js';
 import { measureMessages, measureStart } from './messages.bench.js';
@@ -9,6 +10,7 @@ const benchmarks: Record<string, (short: boolean) => Promise<Figure[]>> = {
   ingress: (short) => measureIngress(short ? 2 : 10),
   messages: (short) => measureMessages(short ? 3 : 20),
   start: (short) => measureStart(short ? 1 : 5),
+  durability: (short) => measureDurability(short ? 3 : 15),
 };
 
 const program = new Command('bench')

@@ -1,6 +1,7 @@
 import { ModelSimulator, telegramUpdate, TelegramSimulator, type TelegramBot } from '@rockpool/testkit';
 import { quantile, rounded, type Figure } from './figures.js';
 import { startProduct, type Product } from './product.js';
+import { postWebhook } from './webhook-post.js';
 
 /** Each has its own bot, as tenants do; Telegram limits sends by bot. */
 const bots = 40;
@@ -60,8 +61,8 @@ async function exchange({ product, telegram, bots: all }: Bench): Promise<Timing
     if (chat.visible().some((message) => message.from === 'bot' && message.text.includes(`message ${n}`)))
       answer.resolve(performance.now() - began);
   });
-  const response = await fetch(`${product.url}/webhooks/telegram/t${index}`, { method: 'POST', headers, body });
-  if (response.status !== 200) throw new Error(`webhook ${n} got ${response.status}`);
+  const status = await postWebhook(`${product.url}/webhooks/telegram/t${index}`, headers, body);
+  if (status !== 200) throw new Error(`webhook ${n} got ${status}`);
   const timing = { firstSignMs: await sign.promise, answerMs: await answer.promise };
   stop();
   return timing;

@@ -57,9 +57,9 @@ export class Database {
 
   /**
    * Opens the file or creates it. With `synchronous` FULL (the default) a write that resolved survives a power cut; with NORMAL it survives
-   * the death of the process only. Rejects what is no database with `unavailable`.
+   * the death of the process only. `cacheKiB` bounds the pages kept in memory. Rejects what is no database with `unavailable`.
    */
-  static open(file: string, options: { synchronous?: 'FULL' | 'NORMAL' | 'OFF' } = {}): Database {
+  static open(file: string, options: { synchronous?: 'FULL' | 'NORMAL' | 'OFF'; cacheKiB?: number } = {}): Database {
     let db: DatabaseSync | undefined;
     try {
       db = new DatabaseSync(file, { timeout: lockPatienceMs });
@@ -68,7 +68,7 @@ export class Database {
         PRAGMA journal_mode = WAL;
         PRAGMA synchronous = ${options.synchronous ?? 'FULL'};
         PRAGMA temp_store = MEMORY;
-        PRAGMA cache_size = -16000;
+        PRAGMA cache_size = -${options.cacheKiB ?? 16_000};
         PRAGMA journal_size_limit = 67108864;
       `);
       const database = new Database(db);

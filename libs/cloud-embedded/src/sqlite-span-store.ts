@@ -121,7 +121,8 @@ function namesOf(spans: readonly StoredSpan[]): Set<string> {
 }
 
 function openTables(file: string): Database {
-  const database = Database.open(file, { synchronous: 'OFF' });
+  // Spans are appended, and read only when somebody looks: a large cache would be filled with what nobody reads again.
+  const database = Database.open(file, { synchronous: 'OFF', cacheKiB: 2_000 });
   try {
     database.define(`
       CREATE TABLE IF NOT EXISTS batches (number INTEGER PRIMARY KEY, at INTEGER NOT NULL, body TEXT NOT NULL);
