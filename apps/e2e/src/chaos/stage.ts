@@ -22,12 +22,14 @@ export interface StageOptions {
   readonly tenants: number;
   readonly channels: readonly ChaosChannel[];
   readonly limits?: 'strict' | 'off';
+  /** Senders wait this share of the real time between attempts, on every channel; a tenth or less when absent. */
+  readonly retryScale?: number;
   readonly withCrashPoints?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** The senders' waits between attempts, as shares of the real ones: a restart here is shorter than a deployment, and nobody waits an hour for a run. */
-const retryScale = { telegram: 0.1, slack: 0.1, http: 0.002 };
+const usualRetryScale = { telegram: 0.1, slack: 0.1, http: 0.002 };
 
 /** A call by which the product said something to a person, or tried to. */
 export interface Utterance {
@@ -60,6 +62,10 @@ export class Stage {
   static async open(options: StageOptions): Promise<Stage> {
     const folder = await mkdtemp(join(tmpdir(), 'rockpool-chaos-'));
     const ledger = new Ledger(options.seed);
+    const retryScale = {
+      ...usualRetryScale,
+      ...(options.retryScale !== undefined && { telegram: options.retryScale, slack: options.retryScale }),
+    };
     const simulation = { limits: options.limits ?? 'off', observer: ledger };
     const telegram = new TelegramSimulator({ ...simulation, retryScale: retryScale.telegram });
     const slack = new SlackSimulator({ ...simulation, retryScale: retryScale.slack, ownMessageEvents: false });
@@ -137,6 +143,20 @@ export class Stage {
     return [...this.telegram.shown(), ...this.slack.shown(), ...replies];
   }
 
+  /** Resolves when every accepted message has its answer; rejects with those that have none. */
+  async untilAnswered(timeoutMs = 20_000): Promise<void> {
+    await until(() => this.ledger.unanswered(this.shown()).length === 0, timeoutMs).catch(() => {
+      throw new Error(
+        `no answer to ${this.ledger.unanswered(this.shown()).join(', ')}; the product said:\n${this.product.process.lines.slice(-20).join('\n')}`,
+      );
+    });
+  }
+
+  /** Resolves when the model was asked so many times in all. */
+  untilAsked(times: number, timeoutMs = 20_000): Promise<void> {
+    return until(() => this.model.requests.length >= times, timeoutMs);
+  }
+
   /** What was said since the last call, in the order of each channel. */
   utterances(): Utterance[] {
     const telegram = this.telegram.calls.slice(this.telegramSeen);
@@ -193,5 +213,13 @@ export class Stage {
       }
       if (slack) this.apps.set(id, this.slack.app({ ...slack, eventsUrl: `${this.webhooks}/slack/${id}` }));
     }
+  }
+}
+
+async function until(isSo: () => boolean, timeoutMs: number): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

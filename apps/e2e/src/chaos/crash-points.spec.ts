@@ -1,0 +1,142 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { chaosChannels } from './options.js';
+import { Stage } from './stage.js';
+import type { Sent } from './talks.js';
+
+/** The marks in the product in the order in which a message passes them, which passing is the last, and how often the model may be asked in all. */
+const points = [
+  ['before-verify:1', 1],
+  ['after-verify:1', 1],
+  ['after-publish-before-200:1', 1],
+  ['after-receive-before-commit:1', 1],
+  ['after-commit-before-wake:1', 1],
+  ['after-wake-before-ack:1', 2],
+  ['after-lease:1', 1],
+  ['after-send-before-receipt:1', 2],
+  ['mid-run:2', 2],
+  ['after-run-before-ledger:1', 2],
+  ['after-ledger-before-send:1', 1],
+  ['after-send-before-receipt:2', 1],
+  ['after-receipt-before-release:1', 1],
+  ['after-release-before-ack:1', 1],
+] as const;
+
+const leaseMs = 1_000;
+
+// One product for each class of channel, side by side, killed and started again for each point: most of the time goes into the starts.
+let stages: Stage[];
+let conversations = 0;
+
+beforeAll(async () => {
+  stages = await Promise.all(
+    chaosChannels.map((channel) =>
+      Stage.open({
+        seed: channel,
+        tenants: 1,
+        channels: [channel],
+        withCrashPoints: true,
+        retryScale: 0.01,
+        environment: { ROCKPOOL_LEASE_MS: String(leaseMs) },
+      }),
+    ),
+  );
+}, 90_000);
+afterAll(() => Promise.all(stages.map((stage) => stage.close())));
+
+/** Does the same on every channel at once, each with a conversation of its own. */
+async function onEveryChannel(what: (stage: Stage, say: () => Sent) => Promise<void>): Promise<void> {
+  const n = conversations++;
+  await Promise.all(
+    stages.map((stage, index) => {
+      const talk = stage.talk(chaosChannels[index]!, 0, n);
+      return what(stage, () => talk.say(stage.ledger));
+    }),
+  );
+}
+
+function runsOf(stage: Stage, { text }: Sent): number {
+  const token = text.split(' ').at(-1)!;
+  return stage.model.count((request) => request.lastUserText.includes(token));
+}
+
+describe('a process that dies on the way of a message', () => {
+  it.each(points)(
+    'at %s has lost nothing and repeats nothing',
+    (point, mostRuns) =>
+      onEveryChannel(async (stage, say) => {
+        await stage.product.arm(point);
+        const first = say();
+        expect(await stage.product.process.exited).toEqual({ code: null, signal: 'SIGKILL' });
+        await stage.product.arm('');
+        await stage.product.process.start();
+        const second = say();
+        expect([await first.accepted, await second.accepted]).toEqual([true, true]);
+        await stage.untilAnswered();
+        await first.redeliver(2, true);
+        // Behind the repeated ones in the same conversation: when it is answered, they have been dealt with.
+        await say().accepted;
+        await stage.untilAnswered();
+        expect(runsOf(stage, first)).toBeLessThanOrEqual(mostRuns);
+        expect(runsOf(stage, second)).toBe(1);
+      }),
+    60_000,
+  );
+
+  it(
+    'while it drains, told to stop, has lost nothing and repeats nothing',
+    () =>
+      onEveryChannel(async (stage, say) => {
+        await stage.product.arm('during-drain:1');
+        const asked = stage.model.requests.length;
+        stage.model
+          .when(() => stage.model.requests.length === asked + 1)
+          .reply({ text: 'cut short', firstTokenMs: 5_000 })
+          .times(1);
+        const first = say();
+        await stage.untilAsked(asked + 1);
+        expect(await stage.product.process.kill('SIGTERM')).toEqual({ code: null, signal: 'SIGKILL' });
+        await stage.product.arm('');
+        await stage.product.process.start();
+        expect(await first.accepted).toBe(true);
+        await stage.untilAnswered();
+        expect(runsOf(stage, first)).toBe(2);
+      }),
+    60_000,
+  );
+});
+
+describe('a process that is frozen for longer than its lease', () => {
+  it(
+    'goes on where it was, and answers once',
+    () =>
+      onEveryChannel(async (stage, say) => {
+        const asked = stage.model.requests.length;
+        const first = say();
+        await stage.untilAsked(asked + 1);
+        stage.product.process.signal('SIGSTOP');
+        const second = say();
+        await new Promise((resolve) => setTimeout(resolve, 2 * leaseMs)); // the lease is a matter of real time
+        stage.product.process.signal('SIGCONT');
+        expect([await first.accepted, await second.accepted]).toEqual([true, true]);
+        await stage.untilAnswered();
+        expect([runsOf(stage, first), runsOf(stage, second)]).toEqual([1, 1]);
+      }),
+    60_000,
+  );
+});
+
+describe('in the end', () => {
+  it('everything is answered once, in order and in its place, and nothing waits', async () => {
+    for (const stage of stages) {
+      expect(stage.ledger.check(stage.shown(), ({ text }) => text === '…')).toMatchObject({
+        lost: [],
+        duplicated: [],
+        outOfOrder: [],
+        misdirected: [],
+        orphans: [],
+      });
+      const { items } = JSON.parse(await stage.product.rockpool('inbox', '--json')) as { items: { state: string }[] };
+      expect(new Set(items.map(({ state }) => state))).toEqual(new Set(['done']));
+    }
+  }, 60_000);
+});
