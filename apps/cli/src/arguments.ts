@@ -1,4 +1,5 @@
 import { eventId, tenantId, type EventId, type TenantId } from '@rockpool/contracts';
+import type { TurnState } from '@rockpool/conversations';
 import { InvalidArgumentError } from 'commander';
 import { CommandFailure, exitCodes } from './exit-codes.js';
 
@@ -9,6 +10,11 @@ export function parseTenantId(text: string): TenantId {
   return result.data;
 }
 
+/** Whose turns are meant: a tenant's, or under `_unrouted` nobody's. */
+export function parseInboxOwner(text: string): TenantId {
+  return text === '_unrouted' ? (text as TenantId) : parseTenantId(text);
+}
+
 /** An event as `tenant/event`, the way `inbox list` prints it, or as two arguments. */
 export function parseEvent(first: string, second: string | undefined): { tenantId: TenantId; eventId: EventId } {
   const separator = first.indexOf('/');
@@ -16,8 +22,7 @@ export function parseEvent(first: string, second: string | undefined): { tenantI
   const id = eventId.safeParse(event);
   if (tenant === '' || !id.success)
     throw new CommandFailure(exitCodes.usage, 'name the event as rockpool inbox prints it: <tenant>/<event>');
-  // Nobody's events are kept under a name that no tenant can have.
-  return { tenantId: tenant === '_unrouted' ? (tenant as TenantId) : parseTenantId(tenant), eventId: id.data };
+  return { tenantId: parseInboxOwner(tenant), eventId: id.data };
 }
 
 /** For commander: a whole number within bounds. */
@@ -26,3 +31,26 @@ export function wholeNumber(text: string, from: number, to: number): number {
   if (!/^\d+$/.test(text) || value < from || value > to) throw new InvalidArgumentError(`a whole number from ${from} to ${to}`);
   return value;
 }
+
+const unitsMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** For commander: an age as `30s`, `10m`, `1h` or `2d`, in milliseconds. A number alone is minutes. */
+export function age(text: string): number {
+  const [, digits, unit = 'm'] = /^(\d{1,6})([smhd])?$/.exec(text) ?? [];
+  if (digits === undefined) throw new InvalidArgumentError('an age is written as 30s, 10m, 1h or 2d');
+  return Number(digits) * unitsMs[unit]!;
+}
+
+/** Every state of a turn, for `--state`. */
+export const turnStates: readonly TurnState[] = [
+  'pending',
+  'running',
+  'answered',
+  'done',
+  'failed',
+  'cancelled',
+  'quarantined',
+  'discarded',
+  'dropped',
+  'recorded',
+];

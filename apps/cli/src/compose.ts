@@ -15,7 +15,7 @@ import {
 import { openEmbeddedCloud, SqliteSpanStore, type EmbeddedCloud } from '@rockpool/cloud-embedded';
 import { ConsoleModule, ControlPlane, LocalControlPlane } from '@rockpool/console';
 import { subscriptions } from '@rockpool/contracts';
-import { conversationIndexes, Inbox, ReplyChannels, type LeaseOptions } from '@rockpool/conversations';
+import { conversationIndexes, Inbox, ReplyChannels, Wakes, type LeaseOptions } from '@rockpool/conversations';
 import { BusWakes, DispatcherModule } from '@rockpool/dispatcher';
 import { IngressModule } from '@rockpool/ingress';
 import { EventPublisher, Shutdown, startService, type PlatformConfig, type RunningService } from '@rockpool/service';
@@ -32,6 +32,7 @@ export interface Platform {
   readonly routes: Routes;
   readonly credentials: Credentials;
   readonly inbox: Inbox;
+  readonly wakes: Wakes;
   readonly traces: SqliteSpanStore;
   readonly controlPlane: ControlPlane;
   /** Where this installation answers; set once it listens. */
@@ -55,13 +56,14 @@ export async function openPlatform(config: PlatformConfig, actor: string): Promi
   const routes = new Routes(cloud.documents);
   const credentials = new Credentials(tenants, cloud.secrets, cloud.documents);
   const inbox = new Inbox(cloud.documents);
+  const wakes = new BusWakes(new EventPublisher(cloud.bus), `/${actor}`);
   const traces = SqliteSpanStore.open(join(config.ROCKPOOL_DATA_DIR, 'traces.db'));
   const controlPlane = new LocalControlPlane({
     cloud,
     tenants,
     credentials,
     inbox,
-    wakes: new BusWakes(new EventPublisher(cloud.bus), `/${actor}`),
+    wakes,
     sessions: new WebSessions(cloud.secrets),
     traces,
     config,
@@ -76,6 +78,7 @@ export async function openPlatform(config: PlatformConfig, actor: string): Promi
     routes,
     credentials,
     inbox,
+    wakes,
     traces,
     controlPlane,
     url: `http://127.0.0.1:${config.PORT}`,
@@ -161,6 +164,7 @@ class PlatformModule {
       { provide: Routes, useValue: platform.routes },
       { provide: Credentials, useValue: platform.credentials },
       { provide: Inbox, useValue: platform.inbox },
+      { provide: Wakes, useValue: platform.wakes },
       { provide: ReplyChannels, useValue: channels },
       { provide: ControlPlane, useValue: platform.controlPlane },
     ];

@@ -2,6 +2,9 @@ import type { SecretName, StoredSpan } from '@rockpool/cloud';
 import {
   ControlPlane,
   type ApplyRequest,
+  type BulkOperation,
+  type BulkPlan,
+  type BulkRequest,
   type ChatLink,
   type Check,
   type DeadLetterSummary,
@@ -63,8 +66,9 @@ export class HttpControlPlane extends ControlPlane {
   }
 
   override inbox({ tenantId, conversationId, state, before, limit, cursor }: InboxFilter): Promise<TurnPage> {
-    const olderThanMs = before === undefined ? undefined : Math.max(0, Date.now() - before);
-    return this.#send('inbox', { query: { tenant: tenantId, conversation: conversationId, state, olderThanMs, limit, cursor } });
+    return this.#send('inbox', {
+      query: { tenant: tenantId, conversation: conversationId, state, olderThanMs: olderThan(before), limit, cursor },
+    });
   }
 
   override turn(tenantId: TenantId, eventId: EventId): Promise<TurnDetails> {
@@ -77,6 +81,26 @@ export class HttpControlPlane extends ControlPlane {
 
   override discard(tenantId: TenantId, eventId: EventId): Promise<TurnRecord> {
     return this.#send(path`inbox/${tenantId}/${eventId}/discard`, { method: 'POST' });
+  }
+
+  override planBulk(request: BulkRequest): Promise<BulkPlan> {
+    return this.#send('operations/plan', { method: 'POST', body: bulkBody(request) });
+  }
+
+  override beginBulk(request: BulkRequest): Promise<BulkOperation> {
+    return this.#send('operations', { method: 'POST', body: bulkBody(request) });
+  }
+
+  override operations(): Promise<BulkOperation[]> {
+    return this.#items('operations');
+  }
+
+  override operation(id: string): Promise<BulkOperation> {
+    return this.#send(path`operations/${id}`);
+  }
+
+  override cancelOperation(id: string): Promise<BulkOperation> {
+    return this.#send(path`operations/${id}/cancel`, { method: 'POST' });
   }
 
   override deadLetters(): Promise<(DeadLetterSummary & { subscription: string })[]> {
@@ -123,6 +147,15 @@ export class HttpControlPlane extends ControlPlane {
     if (code === 'unauthenticated') return new RockpoolError(code, `${this.url} refuses the admin token; is it another installation's?`);
     return new RockpoolError(code, problem.detail ?? where);
   }
+}
+
+function bulkBody({ action, state, tenantId, conversationId, before }: BulkRequest): object {
+  return { action, state, tenant: tenantId, conversation: conversationId, olderThanMs: olderThan(before) };
+}
+
+/** Ages, not times, so that two clocks need not agree. */
+function olderThan(before: number | undefined): number | undefined {
+  return before === undefined ? undefined : Math.max(0, Date.now() - before);
 }
 
 /** A path with its values escaped: event ids hold characters that mean something in a URL. */

@@ -1,22 +1,10 @@
-import type { ConversationId, TenantId } from '@rockpool/contracts';
+import type { ConversationId } from '@rockpool/contracts';
 import type { ReplyRecord, TurnRecord, TurnState } from '@rockpool/conversations';
 import { Option, type Command } from 'commander';
-import { parseEvent, parseTenantId, wholeNumber } from './arguments.js';
+import { age, parseEvent, parseInboxOwner, turnStates, wholeNumber } from './arguments.js';
 import { onInstance, withInstance, type InstanceOptions } from './instance.js';
+import { registerReplay } from './inbox-replay.js';
 import { color, duration, print, printable, printJson, table } from './output.js';
-
-const states: readonly TurnState[] = [
-  'pending',
-  'running',
-  'answered',
-  'done',
-  'failed',
-  'cancelled',
-  'quarantined',
-  'discarded',
-  'dropped',
-  'recorded',
-];
 
 interface ListOptions extends InstanceOptions {
   readonly tenant?: string;
@@ -32,45 +20,30 @@ export function registerInbox(program: Command): void {
   const inbox = program.command('inbox').description('what came in, what became of it; replay or discard what failed');
   onInstance(inbox.command('list', { isDefault: true }).description('the latest events, newest first'), [
     'rockpool inbox',
-    'rockpool inbox list --state quarantined',
+    'rockpool inbox list --state quarantined --older-than 1h',
     'rockpool inbox list --tenant _unrouted',
   ])
     .option('--tenant <id>', 'of this tenant; _unrouted: what reached a shared bot and is nobody’s')
     .option('--conversation <id>', 'of this conversation')
-    .addOption(new Option('--state <state>', 'in this state').choices(states))
-    .option('--older-than <minutes>', 'received at least so long ago', (text) => wholeNumber(text, 0, 1_000_000))
+    .addOption(new Option('--state <state>', 'in this state').choices(turnStates))
+    .option('--older-than <age>', 'received at least so long ago: 30s, 10m, 1h, 2d', age)
     .option('--limit <n>', 'at most so many', (text) => wholeNumber(text, 1, 1000), 50)
     .option('--cursor <cursor>', 'go on where an earlier list ended')
     .action(list);
   onInstance(inbox.command('show <event> [id]').description('one event with its attempts and every message of its answer'), [
     'rockpool inbox show alice/telegram:110201543:update:8412',
   ]).action(show);
-  onInstance(inbox.command('replay <event> [id]').description('run a finished event again, at the end of its conversation'), [
-    'rockpool inbox replay alice/telegram:110201543:update:8412',
-  ]).action(async (event: string, id: string | undefined, options: InstanceOptions) => {
-    const named = parseEvent(event, id);
-    const turn = await withInstance(options, ({ controlPlane }) => controlPlane.replay(named.tenantId, named.eventId));
-    if (options.json) return printJson(turn);
-    print(`${named.tenantId}/${named.eventId} is ${turn.state} again.`);
-  });
-  onInstance(inbox.command('discard <event> [id]').description('take an event off the list for good; it will not run'), [
-    'rockpool inbox discard alice/telegram:110201543:update:8412',
-  ]).action(async (event: string, id: string | undefined, options: InstanceOptions) => {
-    const named = parseEvent(event, id);
-    const turn = await withInstance(options, ({ controlPlane }) => controlPlane.discard(named.tenantId, named.eventId));
-    if (options.json) return printJson(turn);
-    print(`${named.tenantId}/${named.eventId} is discarded.`);
-  });
+  registerReplay(inbox);
 }
 
 async function list({ tenant, conversation, state, olderThan, limit, cursor, ...options }: ListOptions): Promise<void> {
-  const tenantId = tenant === undefined || tenant === '_unrouted' ? (tenant as TenantId | undefined) : parseTenantId(tenant);
+  const tenantId = tenant === undefined ? undefined : parseInboxOwner(tenant);
   const page = await withInstance(options, ({ controlPlane }) =>
     controlPlane.inbox({
       ...(tenantId && { tenantId }),
       ...(conversation !== undefined && { conversationId: conversation as ConversationId }),
       ...(state && { state }),
-      ...(olderThan !== undefined && { before: Date.now() - olderThan * 60_000 }),
+      ...(olderThan !== undefined && { before: Date.now() - olderThan }),
       limit,
       ...(cursor !== undefined && { cursor }),
     }),

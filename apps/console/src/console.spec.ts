@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { WebSessions } from '@rockpool/channels';
 import { openEmbeddedCloud, SqliteSpanStore, type EmbeddedCloud } from '@rockpool/cloud-embedded';
 import { inboundMessage, subscriptions, type TenantId } from '@rockpool/contracts';
-import { conversationIndexes, Inbox } from '@rockpool/conversations';
+import { conversationIndexes, Inbox, Wakes } from '@rockpool/conversations';
 import { BusWakes } from '@rockpool/dispatcher';
 import { EventPublisher, parseConfig, startService, type PlatformConfig, type RunningService } from '@rockpool/service';
 import { BotNames, Credentials, tenancyIndexes, Tenants } from '@rockpool/tenancy';
@@ -52,12 +52,13 @@ beforeEach(async () => {
   tenants = new Tenants(cloud.documents);
   traces = SqliteSpanStore.open(join(config.ROCKPOOL_DATA_DIR, 'traces.db'));
   inbox = new Inbox(cloud.documents);
+  const wakes = new BusWakes(new EventPublisher(cloud.bus), '/console');
   const controlPlane = new LocalControlPlane({
     cloud,
     tenants,
     credentials: new Credentials(tenants, cloud.secrets, cloud.documents),
     inbox,
-    wakes: new BusWakes(new EventPublisher(cloud.bus), '/console'),
+    wakes,
     sessions: new WebSessions(cloud.secrets),
     traces,
     config,
@@ -65,9 +66,13 @@ beforeEach(async () => {
     startedAt: new Date(),
     actor: 'console',
   });
-  const providers = [{ provide: ControlPlane, useValue: controlPlane }];
+  const providers = [
+    { provide: ControlPlane, useValue: controlPlane },
+    { provide: Inbox, useValue: inbox },
+    { provide: Wakes, useValue: wakes },
+  ];
   @Global()
-  @Module({ providers, exports: [ControlPlane] })
+  @Module({ providers, exports: [ControlPlane, Inbox, Wakes] })
   class Outside {}
   service = await startService({
     name: 'console',
@@ -131,6 +136,7 @@ describe('the control plane over HTTP', () => {
       expect((await call('POST', 'apply', {}, authorization)).status).toBe(401);
       expect((await call('GET', 'inbox', undefined, authorization)).status).toBe(401);
       expect((await call('GET', 'status', undefined, authorization)).status).toBe(401);
+      expect((await call('POST', 'operations', {}, authorization)).status).toBe(401);
     }
   });
 
@@ -216,6 +222,26 @@ describe('the control plane over HTTP', () => {
     ]);
     expect((await call('GET', 'inbox?state=nonsense')).status).toBe(400);
     expect((await call('GET', 'inbox/alice/unknown')).status).toBe(404);
+  });
+
+  it('replays in bulk: planned, begun, followed, and on record with who did it', async () => {
+    await apply({ alice }, aliceSecrets);
+    const tenantId = 'alice' as TenantId;
+    const turn = await inbox.append(tenantId, messageOf(tenantId, 'telegram:1000001:update:7'));
+    await inbox.discard(tenantId, turn.eventId);
+    const request = { action: 'replay', state: 'discarded', tenant: 'alice' };
+    expect((await call('POST', 'operations/plan', request)).body).toMatchObject({ count: 1, tenants: { alice: 1 } });
+    expect((await call('POST', 'operations/plan', { ...request, olderThanMs: 60_000 })).body).toMatchObject({ count: 0 });
+    const begun = await call('POST', 'operations', request);
+    expect(begun).toMatchObject({ status: 201, body: { state: 'running', planned: 1, actor: 'console' } });
+    let operation = begun.body;
+    while (operation.state === 'running') operation = (await call('GET', `operations/${begun.body.id}`)).body;
+    expect(operation).toMatchObject({ state: 'done', done: 1, skipped: 0 });
+    expect((await call('GET', 'operations')).body.items).toHaveLength(1);
+    expect(await call('POST', `operations/${begun.body.id}/cancel`)).toMatchObject({ status: 409 });
+    expect((await call('POST', 'operations', { action: 'replay' })).status).toBe(400);
+    expect((await call('GET', 'operations/..%2Ftenants')).status).toBe(404);
+    expect((await inbox.get(tenantId, turn.eventId)).turn).toMatchObject({ state: 'pending', replays: 1 });
   });
 
   it('gives chat links where the chat needs one', async () => {

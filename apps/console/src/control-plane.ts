@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DeadLetter, SecretName, StoredSpan, SubscriptionStats } from '@rockpool/cloud';
 import type { EventId, TenantId } from '@rockpool/contracts';
 import type { InboxFilter, ReplyRecord, TurnRecord } from '@rockpool/conversations';
+import type { BulkOperation, BulkPlan, BulkRequest } from './bulk-operation.js';
 import type { AuditEntry, Plan, TenantsFile, TenantSpec } from '@rockpool/tenancy';
 
 /** What an operator wants to be true, with the values of the secrets that are not stored yet, by `owner/field`. */
@@ -101,6 +102,15 @@ export abstract class ControlPlane {
   abstract turn(tenantId: TenantId, eventId: EventId): Promise<TurnDetails>;
   abstract replay(tenantId: TenantId, eventId: EventId): Promise<TurnRecord>;
   abstract discard(tenantId: TenantId, eventId: EventId): Promise<TurnRecord>;
+  /** Writes nothing. */
+  abstract planBulk(request: BulkRequest): Promise<BulkPlan>;
+  /** Puts a bulk replay or discard on record. The running instance works it off, the next one goes on after a restart. */
+  abstract beginBulk(request: BulkRequest): Promise<BulkOperation>;
+  /** Newest first. */
+  abstract operations(): Promise<BulkOperation[]>;
+  abstract operation(id: string): Promise<BulkOperation>;
+  /** Rejects with `conflict` when it has ended. */
+  abstract cancelOperation(id: string): Promise<BulkOperation>;
   /** Oldest first, at most 1,000 of each subscription. */
   abstract deadLetters(): Promise<(DeadLetterSummary & { subscription: string })[]>;
   /** Resolves with how many went back. */

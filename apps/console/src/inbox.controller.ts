@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { AdminGuard } from './admin.guard.js';
 import { ControlPlane, type DeadLetterSummary, type TurnDetails, type TurnPage } from './control-plane.js';
 
-const turnState = z.enum([
+export const turnState = z.enum([
   'pending',
   'running',
   'answered',
@@ -19,9 +19,10 @@ const turnState = z.enum([
 ]);
 /** `_unrouted` holds what reached a shared bot and is nobody's. */
 const inboxOwner = z.union([tenantId, z.literal('_unrouted')]).transform((id) => id as TenantId);
+/** Whose turns, and of which conversation. */
+export const narrowing = { tenant: inboxOwner.optional(), conversation: conversationId.optional() };
 const listQuery = z.strictObject({
-  tenant: inboxOwner.optional(),
-  conversation: conversationId.optional(),
+  ...narrowing,
   state: turnState.optional(),
   /** Only what was received at least this long ago. */
   olderThanMs: z.coerce.number().int().nonnegative().optional(),

@@ -4,6 +4,8 @@ import { Conflict, InvalidInput, NotFound, subscriptions, type EventId, type Ten
 import type { Inbox, InboxFilter, TurnRecord, Wakes } from '@rockpool/conversations';
 import type { PlatformConfig } from '@rockpool/service';
 import { AuditLog, BotNames, TenantDirectory, TenantSecrets, type Credentials, type Plan, type Tenants } from '@rockpool/tenancy';
+import type { BulkOperation, BulkPlan, BulkRequest } from './bulk-operation.js';
+import { BulkOperations } from './bulk-operations.js';
 import {
   ControlPlane,
   digestOf,
@@ -48,6 +50,7 @@ export class LocalControlPlane extends ControlPlane {
   readonly #directory: TenantDirectory;
   readonly #secrets: TenantSecrets;
   readonly #audit: AuditLog;
+  readonly #bulk: BulkOperations;
   readonly #bots: TelegramBots;
   readonly #checks: PlatformChecks;
 
@@ -57,6 +60,7 @@ export class LocalControlPlane extends ControlPlane {
     this.#directory = new TenantDirectory(cloud.documents, cloud.secrets);
     this.#secrets = new TenantSecrets(cloud.documents, cloud.secrets);
     this.#audit = new AuditLog(cloud.documents);
+    this.#bulk = new BulkOperations(cloud.documents, parts.inbox, parts.actor);
     this.#bots = new TelegramBots(parts.tenants, parts.credentials, new BotNames(cloud.documents), config);
     this.#checks = new PlatformChecks(this, parts, this.#bots);
   }
@@ -140,6 +144,26 @@ export class LocalControlPlane extends ControlPlane {
     await this.parts.wakes.wake(tenantId, turn.conversationId);
     await this.#audit.record(tenantId, { actor: this.parts.actor, action: 'discard', subjects: [eventId] });
     return turn;
+  }
+
+  override planBulk(request: BulkRequest): Promise<BulkPlan> {
+    return this.#bulk.plan(request);
+  }
+
+  override beginBulk(request: BulkRequest): Promise<BulkOperation> {
+    return this.#bulk.begin(request);
+  }
+
+  override operations(): Promise<BulkOperation[]> {
+    return this.#bulk.list();
+  }
+
+  override operation(id: string): Promise<BulkOperation> {
+    return this.#bulk.get(id);
+  }
+
+  override cancelOperation(id: string): Promise<BulkOperation> {
+    return this.#bulk.cancel(id);
   }
 
   override async deadLetters(): Promise<(DeadLetterSummary & { subscription: string })[]> {
