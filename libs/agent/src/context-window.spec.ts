@@ -98,9 +98,10 @@ describe('a context window', () => {
         expect(ids('tool')).toEqual(ids('assistant'));
         const emptied = fitted.steps.map((one) => JSON.stringify(one).includes('left out to save room'));
         const lastEmptied = emptied.lastIndexOf(true);
-        const firstLong = lengths.findIndex((length) => length > 200);
-        if (lastEmptied >= 0) expect(emptied[firstLong * 2 + 1]).toBe(true);
-        expect(fitted.tokens <= window.promptTokens || lengths.every((length, index) => length < 200 || emptied[index * 2 + 1])).toBe(true);
+        // An output that is shorter than the note in its place may stay.
+        const older = lengths.slice(0, Math.floor(lastEmptied / 2) + 1);
+        expect(older.every((length, index) => length <= 200 || emptied[index * 2 + 1])).toBe(true);
+        expect(fitted.tokens <= window.promptTokens || lengths.every((length, index) => length <= 200 || emptied[index * 2 + 1])).toBe(true);
       }),
     );
   });
