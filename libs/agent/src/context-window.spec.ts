@@ -101,7 +101,9 @@ describe('a context window', () => {
         // An output that is shorter than the note in its place may stay.
         const older = lengths.slice(0, Math.floor(lastEmptied / 2) + 1);
         expect(older.every((length, index) => length <= 200 || emptied[index * 2 + 1])).toBe(true);
-        expect(fitted.tokens <= window.promptTokens || lengths.every((length, index) => length <= 200 || emptied[index * 2 + 1])).toBe(true);
+        expect(fitted.tokens <= window.promptTokens || lengths.every((length, index) => length <= 200 || emptied[index * 2 + 1])).toBe(
+          true,
+        );
       }),
     );
   });
