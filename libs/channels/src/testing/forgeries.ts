@@ -26,11 +26,6 @@ const ofAHeader =
     const header = choose(headersOf(scheme), chance.pick);
     return withHeader(genuine, header, change(valueOf(genuine, header), chance));
   };
-/** Changes the value of the header that carries the proof. */
-const ofTheProof =
-  (change: (value: string, chance: Chance) => string): Forge =>
-  (scheme, genuine, chance) =>
-    withHeader(genuine, scheme.proof, change(valueOf(genuine, scheme.proof), chance));
 /** Changes the body, where the proof covers it. */
 const ofTheBody =
   (change: (body: Uint8Array, chance: Chance) => Uint8Array): Forge =>
