@@ -4,12 +4,13 @@ import { Command } from 'commander';
 import { measureDurability } from './durability.bench.js';
 import { table, type Figure } from './figures.js';
 import { measureIngress } from './ingress.bench.js';
-import { measureMessages, measureStart } from './messages.bench.js';
+import { measureMessages, measureSoak, measureStart } from './messages.bench.js';
 
 const benchmarks: Record<string, (short: boolean) => Promise<Figure[]>> = {
   ingress: (short) => measureIngress(short ? 2 : 10),
   messages: (short) => measureMessages(short ? 3 : 20),
   start: (short) => measureStart(short ? 1 : 5),
+  soak: (short) => measureSoak(short ? 30 : 180),
   durability: (short) => measureDurability(short ? 3 : 15),
 };
 

@@ -95,6 +95,23 @@ export async function measureMessages(seconds: number): Promise<Figure[]> {
   }
 }
 
+/** Whether memory is flat: the peak in each third of a longer load. Live data is a few dozen MiB; the rest is what V8 lets lie between two collections. */
+export async function measureSoak(seconds: number): Promise<Figure[]> {
+  const bench = await open(bots);
+  try {
+    const peaks: number[] = [];
+    for (let third = 0; third < 3; third++) peaks.push((await closedLoop(bench, 32, seconds / 3)).peakMiB);
+    const [first = Number.NaN, second = Number.NaN, last = Number.NaN] = peaks;
+    return [
+      { name: 'peak resident memory, first third of a long load', value: Math.round(first), unit: 'MiB' },
+      { name: 'peak resident memory, last third', value: Math.round(last), unit: 'MiB', target: { at: 'most', value: 350 } },
+      { name: 'last third / second third', value: Math.round((last / second) * 100) / 100, unit: '×', target: { at: 'most', value: 1.1 } },
+    ];
+  } finally {
+    await bench.close();
+  }
+}
+
 async function openLoop(bench: Bench, perSecond: number, seconds: number): Promise<Timing[]> {
   const running: Promise<Timing>[] = [];
   const began = performance.now();
