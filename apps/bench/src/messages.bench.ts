@@ -74,7 +74,7 @@ export async function measureMessages(seconds: number): Promise<Figure[]> {
   try {
     for (let warm = 0; warm < 300; warm += 30) await Promise.all(Array.from({ length: 30 }, () => exchange(bench)));
     const timings = await openLoop(bench, 50, seconds);
-    const { rate, peakMiB } = await closedLoop(bench, 64, seconds);
+    const { rate, cpuMs, peakMiB } = await closedLoop(bench, 64, seconds);
     const signs = timings.map(({ firstSignMs }) => firstSignMs);
     const answers = timings.map(({ answerMs }) => answerMs);
     return [
@@ -88,6 +88,7 @@ export async function measureMessages(seconds: number): Promise<Figure[]> {
         target: { at: 'most', value: 40 },
       },
       { name: 'messages end to end, 64 at once', value: Math.round(rate), unit: 'messages/s', target: { at: 'least', value: 300 } },
+      { name: 'processor time a message, 64 at once', value: rounded(cpuMs), unit: 'ms' },
       { name: 'resident memory under load', value: Math.round(peakMiB), unit: 'MiB', target: { at: 'most', value: 350 } },
     ];
   } finally {
@@ -123,7 +124,15 @@ async function openLoop(bench: Bench, perSecond: number, seconds: number): Promi
   return Promise.all(running);
 }
 
-async function closedLoop(bench: Bench, width: number, seconds: number): Promise<{ rate: number; peakMiB: number }> {
+interface Load {
+  readonly rate: number;
+  /** Of the product, for each message. */
+  readonly cpuMs: number;
+  readonly peakMiB: number;
+}
+
+async function closedLoop(bench: Bench, width: number, seconds: number): Promise<Load> {
+  const cpuBefore = await bench.product.cpuMs();
   const began = performance.now();
   const until = began + seconds * 1000;
   let done = 0;
@@ -138,7 +147,8 @@ async function closedLoop(bench: Bench, width: number, seconds: number): Promise
     }),
   );
   clearInterval(sampling);
-  return { rate: done / ((performance.now() - began) / 1000), peakMiB };
+  const rate = done / ((performance.now() - began) / 1000);
+  return { rate, cpuMs: ((await bench.product.cpuMs()) - cpuBefore) / done, peakMiB };
 }
 
 /** Process start to ready and to the first reply, and memory idle with one and with a thousand tenants. */
