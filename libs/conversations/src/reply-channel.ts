@@ -16,6 +16,14 @@ export interface ReplyChunk {
 /** The provider's id of a message that was sent, as the channel needs it to edit that message. */
 export type Receipt = string;
 
+/** What the ledger knows of a conversation's messages when strays are looked for. */
+export interface KnownMessages {
+  /** Receipts of its recent answers. */
+  readonly receipts: ReadonlySet<Receipt>;
+  /** False while another placement may be under way, or when there is more than was read: a message that is not among `receipts` may be wanted then. */
+  readonly isComplete: boolean;
+}
+
 /**
  * The sending side of a channel, for one tenant's account. Every call may reject with
  * `RetryLater` (rate limit; nothing was sent), `TerminalError` (blocked, gone: never will be), `OutcomeUnknown` (the request left, no answer came),
@@ -35,6 +43,12 @@ export abstract class ReplyChannel {
 
   /** Replaces the message's content. Repeating it is harmless. With `final` false, more is to come and a failure may be ignored. */
   abstract update(target: ReplyTarget, receipt: Receipt, chunk: ReplyChunk, options: { final: boolean }): Promise<void>;
+
+  /**
+   * Takes away what earlier placements with this key may have left at the channel, now that one gave `receipt`. Only what is proven to be a placeholder of ours
+   * is touched, so something may stay. May reject like the other calls; nobody repeats it. A `key` channel has nothing to take away.
+   */
+  async sweep(_target: ReplyTarget, _key: string, _receipt: Receipt, _known: () => Promise<KnownMessages>): Promise<void> {}
 
   /** Shows that something is being done. Best effort; never rejects. */
   abstract typing(target: ReplyTarget): Promise<void>;

@@ -2,7 +2,7 @@ import { codeOf, crashPoint, isTerminal, type ReplyTarget } from '@rockpool/cont
 import type { Documents, Transaction } from '@rockpool/cloud';
 import { pause } from './pause.js';
 import { paths, type ReplyRecord, type TurnRecord } from './records.js';
-import type { Receipt, ReplyChannel } from './reply-channel.js';
+import type { KnownMessages, Receipt, ReplyChannel } from './reply-channel.js';
 import { inSpan } from './spans.js';
 
 /** Runs a transaction that fails with `stale_lease` once the writer has lost the conversation. */
@@ -10,6 +10,8 @@ export type FencedWrite = (write: (transaction: Transaction) => void) => Promise
 
 /** Waits that are shorter than this are taken in place; a longer one gives the conversation back. */
 const longestWaitMs = 15_000;
+/** Turns of a conversation that are looked at for messages which are no strays. */
+const knownTurns = 50;
 /** How often one send is tried before the conversation is given back. */
 const sendTries = 5;
 
@@ -19,10 +21,12 @@ const sendTries = 5;
  *     queued ──► placing ──► placed ──► sent | failed
  *
  * A placeholder is placed and its receipt recorded; the content is recorded; then it is put into that message, which may be repeated. So a crash
- * anywhere leaves at most an empty placeholder behind, and never a second answer.
+ * anywhere leaves at most an empty placeholder behind, and never a second answer. Once the answer is out, the channel is
+ * asked to look for it.
  */
 export class Reply {
   private constructor(
+    private readonly documents: Documents,
     private readonly turn: TurnRecord,
     private readonly channel: ReplyChannel,
     private readonly write: FencedWrite,
@@ -31,15 +35,15 @@ export class Reply {
   ) {}
 
   /** The reply to a turn that nobody began to answer before: there is nothing to read. */
-  static begin(turn: TurnRecord, channel: ReplyChannel, write: FencedWrite): Reply {
-    return new Reply(turn, channel, write, new Map(), sendTries);
+  static begin(documents: Documents, turn: TurnRecord, channel: ReplyChannel, write: FencedWrite): Reply {
+    return new Reply(documents, turn, channel, write, new Map(), sendTries);
   }
 
   /** Goes on from what an earlier run left. A send that fails for the `tries`th time rejects; those before are repeated in place. */
   static async open(documents: Documents, turn: TurnRecord, channel: ReplyChannel, write: FencedWrite, tries = sendTries): Promise<Reply> {
     const page = await documents.query<ReplyRecord>({ from: { collection: paths.replies(turn.tenantId, turn.eventId) }, limit: 1000 });
     const rows = new Map(page.items.map(({ data }) => [data.n, data]));
-    return new Reply(turn, channel, write, rows, tries);
+    return new Reply(documents, turn, channel, write, rows, tries);
   }
 
   /** True when an answer is on record already. */
@@ -92,6 +96,7 @@ export class Reply {
       // The last row is marked together with the end of the turn; a crash before that repeats an update, which changes nothing.
       if (n !== last?.n) await this.write((transaction) => this.put(transaction, sent));
     }
+    for (const row of this.rows.values()) if (row.unknownPlacements > 0) await this.sweep(row, signal);
     return (transaction) => {
       if (last) this.put(transaction, this.rows.get(last.n)!);
     };
@@ -125,6 +130,43 @@ export class Reply {
       await this.write((transaction) => this.put(transaction, placed));
       return receipt;
     });
+  }
+
+  /** Has the channel take away what placements without an answer left. One that cannot be done now is not done: a stray placeholder says nothing wrong. */
+  private async sweep(row: ReplyRecord, signal: AbortSignal | undefined): Promise<void> {
+    const { receipt } = row;
+    if (receipt === undefined) return;
+    const sweep = () => this.channel.sweep(this.target, row.key, receipt, () => this.knownMessages(row));
+    const sweeping = inSpan('reply.sweep', this.attributes(row.n), () => this.patiently(signal, sweep));
+    await sweeping.catch(() => undefined); // its span says why
+  }
+
+  /**
+   * The receipts of this conversation's recent answers, whichever tenant's they were. A row is written before its message is sent, so a message that is older than
+   * the placement that just succeeded is either among them or its row is still in `placing`.
+   */
+  private async knownMessages({ n }: ReplyRecord): Promise<KnownMessages> {
+    const { conversationId, eventId, receivedAt } = this.turn;
+    const { items } = await this.documents.query<TurnRecord>({
+      from: { group: 'turns' },
+      where: { conversationId },
+      orderBy: { field: 'receivedAt', direction: 'desc' },
+      limit: knownTurns,
+    });
+    const oldest = items.at(-1)?.data;
+    let isComplete = items.length < knownTurns || (oldest?.finishedAt !== undefined && oldest.finishedAt < receivedAt);
+    const receipts = new Set<Receipt>();
+    for (const { data: turn } of items) {
+      const page = await this.documents.query<ReplyRecord>({
+        from: { collection: paths.replies(turn.tenantId, turn.eventId) },
+        limit: 1000,
+      });
+      for (const { data: row } of page.items) {
+        if (row.receipt !== undefined) receipts.add(row.receipt);
+        else if (row.state === 'placing' && !(turn.eventId === eventId && row.n === n)) isComplete = false;
+      }
+    }
+    return { receipts, isComplete };
   }
 
   /** Repeats what the channel did not take yet: after the delay it asks for, or with backoff. */

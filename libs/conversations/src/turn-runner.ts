@@ -104,7 +104,9 @@ export class TurnRunner {
         });
         if (channel instanceof Error) return this.undeliverable(claim, undefined, channel);
         const fenced = (write: (transaction: Transaction) => void) => this.leases.fenced(claim, write);
-        const reply = claim.resumed ? await Reply.open(this.documents, turn, channel, fenced) : Reply.begin(turn, channel, fenced);
+        const reply = claim.resumed
+          ? await Reply.open(this.documents, turn, channel, fenced)
+          : Reply.begin(this.documents, turn, channel, fenced);
         let outcome = turn.outcome ?? 'done';
         try {
           if (turn.state !== 'answered') {

@@ -23,9 +23,18 @@ export class SlackApi {
    * `OutcomeUnknown` when no answer came or Slack does not know itself, an ordinary error when Slack is down or the request could not be sent.
    */
   async call(method: string, parameters: object): Promise<Record<string, unknown>> {
+    return this.post(method, 'application/json; charset=utf-8', JSON.stringify(parameters));
+  }
+
+  /** The same for methods that read: not all of them take JSON, and all take a form. */
+  async read(method: string, parameters: Readonly<Record<string, string>>): Promise<Record<string, unknown>> {
+    return this.post(method, 'application/x-www-form-urlencoded', new URLSearchParams(parameters).toString());
+  }
+
+  private async post(method: string, contentType: string, body: string): Promise<Record<string, unknown>> {
     const { status, headers, json } = await postOnce(method, `${this.apiUrl}/${method}`, {
-      headers: { 'content-type': 'application/json; charset=utf-8', authorization: `Bearer ${this.botToken}` },
-      body: JSON.stringify(parameters),
+      headers: { 'content-type': contentType, authorization: `Bearer ${this.botToken}` },
+      body,
     });
     const parsed = answer.safeParse(json);
     if (parsed.success && parsed.data.ok) return parsed.data;

@@ -37,7 +37,7 @@ describe('answers in Slack', () => {
     );
 
   it('replace a placeholder, in mrkdwn', async () => {
-    const receipt = await channel.place(direct);
+    const receipt = await channel.place(direct, 'event#0.0');
     expect(texts()).toEqual(['…']);
     await channel.update(direct, receipt, channel.render('**Hi** <you> & [more](https://example.com/)')[0]!, final);
     expect(screen.visible()).toMatchObject([{ source: '*Hi* &lt;you&gt; &amp; <https://example.com/|more>' }]);
@@ -45,14 +45,14 @@ describe('answers in Slack', () => {
   });
 
   it('may be put in place again', async () => {
-    const receipt = await channel.place(direct);
+    const receipt = await channel.place(direct, 'event#0.0');
     for (let time = 0; time < 3; time++) await channel.update(direct, receipt, channel.render('done')[0]!, final);
     expect(texts()).toEqual(['done']);
   });
 
   it('of any length fit the limit of an update', async () => {
     for (const chunk of channel.render(`# Long\n\n${'**word** 😀 & <tag> '.repeat(1_000)}`)) {
-      const receipt = await patiently(clock, () => channel.place(direct));
+      const receipt = await patiently(clock, () => channel.place(direct, 'event#0.0'));
       await patiently(clock, () => channel.update(direct, receipt, chunk, final));
     }
     expect(texts().join(' ').match(/word/g)).toHaveLength(1_000);
@@ -65,7 +65,7 @@ describe('answers in Slack', () => {
     const target = { ...direct, chatId: 'C1', threadId: said.ts };
     await channel.typing(target);
     expect(team.status(said.ts)).toBe('is thinking…');
-    await channel.place(target);
+    await channel.place(target, 'event#0.0');
     expect(team.visible().at(-1)).toMatchObject({ from: 'bot', threadTs: said.ts });
   });
 
@@ -77,31 +77,54 @@ describe('answers in Slack', () => {
   });
 
   it('are given up when the channel or the message is gone, or the token revoked', async () => {
-    expect(await outcome(channel.place({ ...direct, chatId: 'C404' }))).toEqual({ code: 'terminal', terminal: true });
+    expect(await outcome(channel.place({ ...direct, chatId: 'C404' }, 'event#0.0'))).toEqual({ code: 'terminal', terminal: true });
     expect(await outcome(channel.update(direct, '1.000001', channel.render('x')[0]!, final))).toMatchObject({ terminal: true });
-    expect(await outcome(channelAt(`${slack.url}/api`, 'xoxb-revoked').place(direct))).toMatchObject({ terminal: true });
+    expect(await outcome(channelAt(`${slack.url}/api`, 'xoxb-revoked').place(direct, 'event#0.0'))).toMatchObject({ terminal: true });
   });
 
   it('are of unknown outcome when no answer came or Slack does not know', async () => {
     for (const fault of [{ kind: 'accept-then-drop' }, { kind: 'reset' }, { kind: 'status', status: 500 }] as const) {
       slack.faults.add({ ...fault, times: 1 });
-      expect(await outcome(channel.place(direct))).toEqual({ code: 'outcome_unknown', terminal: false });
+      expect(await outcome(channel.place(direct, 'event#0.0'))).toEqual({ code: 'outcome_unknown', terminal: false });
     }
-    expect(await outcome(channelAt(await closedPortUrl()).place(direct))).toEqual({ code: 'internal', terminal: false });
+    expect(await outcome(channelAt(await closedPortUrl()).place(direct, 'event#0.0'))).toEqual({ code: 'internal', terminal: false });
+  });
+
+  it('take away what a posting without an answer left, and nothing else', async () => {
+    const said = screen.say('hello');
+    const target = { ...direct, messageId: said.ts };
+    const earlier = await channel.place(target, 'event#0.0');
+    slack.faults.add({ kind: 'accept-then-drop', times: 1 });
+    expect(await outcome(channel.place(target, 'event#0.1'))).toMatchObject({ code: 'outcome_unknown' });
+    const receipt = await channel.place(target, 'event#0.1');
+    expect(texts()).toEqual(['hello', '…', '…', '…']);
+    await channel.sweep(target, 'event#0.1', receipt);
+    expect(screen.visible().map(({ ts }) => ts)).toEqual([said.ts, earlier, receipt]);
+  });
+
+  it('take it away in a thread too', async () => {
+    const team = slack.channel({ id: 'C1', apps: [app] });
+    const said = slack.person({ id: 'U2', name: 'Bob', team: 'T1' }).in(team, app).say('hi');
+    const target = { ...direct, chatId: 'C1', threadId: said.ts, messageId: said.ts };
+    slack.faults.add({ kind: 'accept-then-drop', times: 1 });
+    expect(await outcome(channel.place(target, 'event#0.0'))).toMatchObject({ code: 'outcome_unknown' });
+    const receipt = await channel.place(target, 'event#0.0');
+    await channel.sweep(target, 'event#0.0', receipt);
+    expect(team.visible().map(({ ts }) => ts)).toEqual([said.ts, receipt]);
   });
 
   it('wait as long as Slack asks', async () => {
     slack.faults.add({ kind: 'status', status: 429, retryAfterSeconds: 30, times: 1 });
-    await expect(channel.place(direct)).rejects.toMatchObject({ afterMs: 30_000 });
-    await expect(channel.place(direct)).rejects.toMatchObject({ afterMs: 30_100 });
+    await expect(channel.place(direct, 'event#0.0')).rejects.toMatchObject({ afterMs: 30_000 });
+    await expect(channel.place(direct, 'event#0.0')).rejects.toMatchObject({ afterMs: 30_100 });
     clock.advance(30_100);
-    await channel.place(direct);
+    await channel.place(direct, 'event#0.0');
     expect(slack.violations).toEqual([]);
   });
 
   it('are seldom refused for their rate, and keep to it from then on', async () => {
     for (let number = 0; number < 120; number++) {
-      const receipt = await patiently(clock, () => channel.place(direct));
+      const receipt = await patiently(clock, () => channel.place(direct, 'event#0.0'));
       await patiently(clock, () => channel.update(direct, receipt, channel.render(`${number}`)[0]!, final));
     }
     expect(texts()).toHaveLength(120);

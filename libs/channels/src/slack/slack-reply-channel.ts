@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isTerminal, OutcomeUnknown, type ReplyTarget } from '@rockpool/contracts';
 import { ReplyChannel, type Receipt, type ReplyChunk } from '@rockpool/conversations';
 import { z } from 'zod';
@@ -20,6 +21,19 @@ const statusBreakMs = 600_000;
 
 const posted = z.object({ ts: z.string() });
 const placeholder = '…';
+/** Every placeholder carries its key, so that one whose posting was not answered can be found. */
+const metadataType = 'rockpool_reply';
+const history = z.object({
+  messages: z.array(
+    z.looseObject({
+      ts: z.string(),
+      metadata: z
+        .object({ event_type: z.string(), event_payload: z.looseObject({ key: z.unknown() }) })
+        .optional()
+        .catch(undefined),
+    }),
+  ),
+});
 /** Neither a preview of a page nor an image is fetched for what a model wrote: the address could carry out what it was told. */
 const noPreviews = { unfurl_links: false, unfurl_media: false };
 
@@ -40,7 +54,7 @@ export class SlackReplyChannel extends ReplyChannel {
     return splitRuns(styledText(markdown), slackDialect).map((runs) => ({ text: textOfRuns(runs), payload: slackMrkdwn(runs) }));
   }
 
-  async place(target: ReplyTarget): Promise<Receipt> {
+  async place(target: ReplyTarget, key: string): Promise<Receipt> {
     const scope = { name: `slack:${target.account}:${target.chatId}`, rate: postingRate };
     await this.pacer.take([scope]);
     const answer = await this.pacer.heed([scope], () =>
@@ -49,6 +63,7 @@ export class SlackReplyChannel extends ReplyChannel {
         text: placeholder,
         ...(target.threadId !== undefined && { thread_ts: target.threadId }),
         ...noPreviews,
+        metadata: { event_type: metadataType, event_payload: { key: keyInMetadata(key) } },
       }),
     );
     const message = posted.safeParse(answer);
@@ -64,6 +79,27 @@ export class SlackReplyChannel extends ReplyChannel {
     await this.pacer.heed([scope], () => this.api.call('chat.update', parameters));
   }
 
+  /** Slack shows apps the metadata of messages, so what an earlier posting left is found by its key, and only that is deleted. */
+  override async sweep(target: ReplyTarget, key: string, receipt: Receipt): Promise<void> {
+    const scope = { name: `slack:${target.account}:sweep`, rate: updatingRate };
+    const place = {
+      channel: target.chatId,
+      include_all_metadata: 'true',
+      oldest: target.messageId ?? target.threadId ?? receipt,
+      limit: '200',
+    };
+    const answer = await this.pacer.heed([scope], () =>
+      target.threadId === undefined
+        ? this.api.read('conversations.history', place)
+        : this.api.read('conversations.replies', { ...place, ts: target.threadId }),
+    );
+    const wanted = keyInMetadata(key);
+    for (const { ts, metadata } of history.parse(answer).messages) {
+      if (ts === receipt || metadata?.event_type !== metadataType || metadata.event_payload.key !== wanted) continue;
+      await this.pacer.heed([scope], () => this.api.call('chat.delete', { channel: target.chatId, ts }));
+    }
+  }
+
   /** A status belongs to a thread, so there is none outside of threads. */
   async typing(target: ReplyTarget): Promise<void> {
     const scope = { name: `slack:${target.account}:status`, rate: statusRate };
@@ -76,4 +112,9 @@ export class SlackReplyChannel extends ReplyChannel {
       if (isTerminal(error)) this.pacer.rest([scope], statusBreakMs);
     }
   }
+}
+
+/** Other apps of the workspace can read metadata, and an id of ours is none of their business. */
+function keyInMetadata(key: string): string {
+  return createHash('sha256').update(key).digest('base64url').slice(0, 22);
 }

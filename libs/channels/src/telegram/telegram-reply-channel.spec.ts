@@ -141,6 +141,47 @@ describe('answers in Telegram', () => {
     expect(JSON.stringify(error, Object.getOwnPropertyNames(error as object))).not.toContain('secret');
   });
 
+  describe('after a placement without an answer', () => {
+    /** The person writes, an earlier answer and a stray placeholder follow, then one more message of the person and the placement that counts. */
+    async function withStray(target = direct) {
+      const said = chat.say('hello');
+      const at = { ...target, messageId: String(said.messageId) };
+      const channel = channelFor(at);
+      const earlier = await channel.place(at);
+      telegram.faults.add({ kind: 'accept-then-drop', match: 'sendMessage', times: 1 });
+      expect(await outcome(channel.place(at))).toMatchObject({ code: 'outcome_unknown' });
+      chat.say('are you there?');
+      const receipt = await patiently(clock, () => channel.place(at));
+      const known = (isComplete: boolean) => async () => ({ receipts: new Set([earlier, receipt]), isComplete });
+      const sweep = (isComplete = true) => patiently(clock, () => channel.sweep(at, '', receipt, known(isComplete)));
+      return { earlier, receipt, sweep };
+    }
+
+    it('the stray placeholder is taken away, and nothing that is known or the person wrote', async () => {
+      const { earlier, receipt, sweep } = await withStray();
+      await sweep();
+      expect(texts()).toEqual(['hello', '…', 'are you there?', '…']);
+      expect(chat.visible().map(({ messageId }) => String(messageId))).toEqual([expect.anything(), earlier, expect.anything(), receipt]);
+    });
+
+    it('nothing is touched while another placement may be under way', async () => {
+      const { sweep } = await withStray();
+      const calls = telegram.calls.length;
+      await sweep(false);
+      expect(telegram.calls).toHaveLength(calls);
+      expect(texts()).toHaveLength(5);
+    });
+
+    it('nothing is touched in a topic, whose chat has other conversations', async () => {
+      const group = telegram.group({ title: 'Forum', bots: [bot], forum: true });
+      const target = { ...direct, chatId: String(group.id), threadId: String(group.topic()), messageId: '1' };
+      const { channel, receipt } = await placed(target);
+      const calls = telegram.calls.length;
+      await channel.sweep(target, '', receipt, async () => ({ receipts: new Set(), isComplete: true }));
+      expect(telegram.calls).toHaveLength(calls);
+    });
+  });
+
   it('wait as long as Telegram asks', async () => {
     const channel = channelFor(direct);
     telegram.faults.add({ kind: 'status', status: 429, retryAfterSeconds: 30, times: 1 });

@@ -1,5 +1,5 @@
 import { OutcomeUnknown, type ReplyTarget } from '@rockpool/contracts';
-import { ReplyChannel, type Receipt, type ReplyChunk } from '@rockpool/conversations';
+import { ReplyChannel, type KnownMessages, type Receipt, type ReplyChunk } from '@rockpool/conversations';
 import { z } from 'zod';
 import { splitRuns } from '../markdown/split.js';
 import { styledText, textOfRuns } from '../markdown/styled-text.js';
@@ -20,6 +20,8 @@ const botRate: Rate = { burst: 25, perSecond: 25 };
 const sentMessage = z.object({ message_id: z.int() });
 const payload = z.object({ html: z.string(), plain: z.string() });
 const placeholder = '…';
+/** A stray is almost always the id before the one that counts. Other chats of the bot take ids from the same sequence, so there may be some between. */
+const strayLooks = 20;
 
 /** Answers in Telegram: a placeholder at once, which the answer then replaces. */
 export class TelegramReplyChannel extends ReplyChannel {
@@ -74,6 +76,24 @@ export class TelegramReplyChannel extends ReplyChannel {
     await this.edit(scopes, { ...message, text: plain });
   }
 
+  /**
+   * Ids in private chats grow with every message, so a stray has one between the person's message and the placement that counts. What the ledger knows is
+   * left alone. Of the rest only an edit that changes nothing ("message is not modified") proves a placeholder of this bot; in a private chat a bot may
+   * delete the person's messages too, but not edit them. In groups and topics others of this bot's answers have ids between, which one conversation does not know.
+   */
+  override async sweep(target: ReplyTarget, _key: string, receipt: Receipt, known: () => Promise<KnownMessages>): Promise<void> {
+    if (isGroup(target) || target.threadId !== undefined || target.messageId === undefined) return;
+    const { receipts, isComplete } = await known();
+    if (!isComplete) return;
+    const least = Math.max(Number(target.messageId) + 1, Number(receipt) - strayLooks);
+    for (let id = Number(receipt) - 1; id >= least; id--) {
+      if (receipts.has(String(id)) || !(await this.isPlaceholder(target, id))) continue;
+      const scopes = scopesOf(target);
+      await this.pacer.take(scopes);
+      await this.call(scopes, 'deleteMessage', { chat_id: target.chatId, message_id: id });
+    }
+  }
+
   async typing(target: ReplyTarget): Promise<void> {
     const scopes = scopesOf(target);
     if (this.pacer.isResting(scopes)) return;
@@ -92,6 +112,19 @@ export class TelegramReplyChannel extends ReplyChannel {
       if (refusal.includes('message is not modified')) return true;
       if (refusal.includes("can't parse entities")) return false;
       throw error;
+    }
+  }
+
+  private async isPlaceholder(target: ReplyTarget, id: number): Promise<boolean> {
+    const scopes = scopesOf(target);
+    await this.pacer.take(scopes);
+    try {
+      await this.call(scopes, 'editMessageText', { chat_id: target.chatId, message_id: id, text: placeholder });
+      return false;
+    } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal === undefined) throw error;
+      return refusal.includes('message is not modified');
     }
   }
 

@@ -1,5 +1,12 @@
 import { NotFound, type ReplyTarget, type TenantId } from '@rockpool/contracts';
-import { ReplyChannel, ReplyChannels, type DeliveryGuarantee, type Receipt, type ReplyChunk } from '../reply-channel.js';
+import {
+  ReplyChannel,
+  ReplyChannels,
+  type DeliveryGuarantee,
+  type KnownMessages,
+  type Receipt,
+  type ReplyChunk,
+} from '../reply-channel.js';
 
 /** A channel in memory that shows what a person would see, and fails on demand. Chunks are cut at 40 characters. */
 export class RecordingChannel extends ReplyChannel {
@@ -11,6 +18,7 @@ export class RecordingChannel extends ReplyChannel {
   before: (call: 'place' | 'update', text: string) => void | Promise<void> = () => undefined;
   /** Called after each effect: throwing here is "accepted, and the answer was lost". */
   after: (call: 'place' | 'update', text: string) => void | Promise<void> = () => undefined;
+  private placed = 0;
   private readonly keys = new Map<string, Receipt>();
   private changed = Promise.withResolvers<void>();
 
@@ -26,7 +34,7 @@ export class RecordingChannel extends ReplyChannel {
   override async place(_target: ReplyTarget, key: string): Promise<Receipt> {
     await this.before('place', '');
     const known = this.guarantee === 'key' ? this.keys.get(key) : undefined;
-    const receipt = known ?? `m${this.messages.size + 1}`;
+    const receipt = known ?? `m${++this.placed}`;
     if (!known) this.show(receipt, '…');
     this.keys.set(key, receipt);
     await this.after('place', '');
@@ -38,6 +46,12 @@ export class RecordingChannel extends ReplyChannel {
     if (!this.messages.has(receipt)) throw new NotFound(`no message ${receipt}`);
     this.show(receipt, chunk.text);
     await this.after('update', chunk.text);
+  }
+
+  override async sweep(_target: ReplyTarget, _key: string, receipt: Receipt, known: () => Promise<KnownMessages>): Promise<void> {
+    const { receipts, isComplete } = await known();
+    const strays = [...this.messages].filter(([id, text]) => text === '…' && id !== receipt && !receipts.has(id));
+    if (isComplete) for (const [id] of strays) this.messages.delete(id);
   }
 
   override async typing(target: ReplyTarget): Promise<void> {
