@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { signSlack, signStandardWebhook, telegramUpdate, type SignedRequest } from '@rockpool/testkit';
-import { aliceSecret, httpSecret, Installation, sharedSecret, slackSecret } from './installation.js';
+import { aliceSecret, httpSecret, Installation, sharedSecret, slackSecret } from '../installation.js';
 
 let rockpool: Installation;
 beforeAll(async () => {
