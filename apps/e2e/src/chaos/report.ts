@@ -13,6 +13,7 @@ export function tableOf(result: ChaosResult): string {
     ['out of order', result.outOfOrder.length],
     ['in the wrong place', result.misdirected.length],
     ['said without being asked', result.unaskedFor.length],
+    ['turns left open', result.leftOpen],
     ['placeholders left behind', result.orphanPlaceholders.length],
     [
       'model runs / repeated / needlessly / overlapping',

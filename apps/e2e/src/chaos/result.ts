@@ -37,7 +37,9 @@ export interface ChaosResult {
   readonly misdirected: readonly Finding[];
   /** Messages of the product that answer nothing and are no placeholder. */
   readonly unaskedFor: readonly { readonly conversation: string; readonly text: string }[];
-  /** Placeholders that were left behind. */
+  /** Turns that the product itself says are not over, nor in anybody's hands. */
+  readonly leftOpen: number;
+  /** Placeholders that were left behind; a promise is broken when there are more than endings. */
   readonly orphanPlaceholders: readonly { readonly conversation: string; readonly id: string }[];
   readonly modelRuns: RunFindings;
   readonly kills: number;
@@ -62,11 +64,12 @@ interface Evidence {
   readonly endings: Endings;
   readonly runs: RunFindings;
   readonly givenUp: number;
+  readonly leftOpen: number;
   readonly durationMs: number;
 }
 
 /** Judges a run by what people see, what the model was asked, and how the process ended. */
-export function resultOf({ options, stage, answers, endings, runs, givenUp, durationMs }: Evidence): ChaosResult {
+export function resultOf({ options, stage, answers, endings, runs, givenUp, leftOpen, durationMs }: Evidence): ChaosResult {
   const verdict = stage.ledger.check(stage.shown());
   const isPlaceholder = ({ text }: { text: string }) => text.trim() === '…';
   const killed = endings.all.filter(({ signal }) => signal === 'SIGKILL');
@@ -86,6 +89,7 @@ export function resultOf({ options, stage, answers, endings, runs, givenUp, dura
     misdirected: verdict.misdirected,
     unaskedFor: verdict.orphans.filter((message) => !isPlaceholder(message)).map(({ conversation, text }) => ({ conversation, text })),
     orphanPlaceholders: verdict.orphans.filter(isPlaceholder).map(({ conversation, id }) => ({ conversation, id })),
+    leftOpen,
     modelRuns: runs,
     kills: killed.length,
     terms: {
@@ -116,6 +120,10 @@ function brokenPromises(result: Omit<ChaosResult, 'ok' | 'broken'>, faults: read
   return [
     ...findings.filter(([list]) => list.length > 0).map(([list, what]) => `${list.length} ${what}: ${JSON.stringify(list.slice(0, 3))}`),
     ...(recoveryMs && recoveryMs.max > recoveryWithinMs ? [`recovery took ${recoveryMs.max} ms`] : []),
+    ...(result.orphanPlaceholders.length > result.kills + terms.count
+      ? [`${result.orphanPlaceholders.length} placeholders left behind`]
+      : []),
+    ...(result.leftOpen > 0 ? [`${result.leftOpen} turns are still open`] : []),
     ...(terms.exitMs && terms.exitMs.max > exitWithinMs ? [`an exit took ${terms.exitMs.max} ms after SIGTERM`] : []),
     ...(terms.exitCodes.some((code) => code !== 0) ? [`exit codes after SIGTERM: ${terms.exitCodes.join(', ')}`] : []),
     ...(result.rateViolations > 0 ? [`${result.rateViolations} requests before the time a channel had asked to wait for`] : []),

@@ -87,6 +87,7 @@ class ChaosRun {
         endings: this.endings,
         runs: this.runs.findings(this.endings.all),
         givenUp: this.givenUp,
+        leftOpen: await this.leftOpen(),
         durationMs: stillAt - startedAt,
       });
     } finally {
@@ -171,6 +172,15 @@ class ChaosRun {
     }
     await this.pause(aftermathMs);
     return last.at;
+  }
+
+  private async leftOpen(): Promise<number> {
+    let open = 0;
+    for (const state of ['pending', 'running', 'answered']) {
+      const { items } = JSON.parse(await this.stage.product.rockpool('inbox', '--state', state, '--json')) as { items: unknown[] };
+      open += items.length;
+    }
+    return open;
   }
 
   private waiting(): number {
