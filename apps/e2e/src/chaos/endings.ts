@@ -18,7 +18,11 @@ export class Endings {
   readonly unasked: string[] = [];
   private asked = false;
 
-  constructor(private readonly product: RunningProcess) {
+  /** Once `signal` aborts, nothing is started again. */
+  constructor(
+    private readonly product: RunningProcess,
+    private readonly signal: AbortSignal | undefined,
+  ) {
     this.watch();
   }
 
@@ -27,6 +31,7 @@ export class Endings {
     let kills = 1;
     await this.end('SIGKILL', false);
     while (kills < most && random.chance(0.15)) {
+      this.signal?.throwIfAborted();
       const starting = this.product.start().then(
         () => true,
         () => false, // killed before it was ready, as intended
@@ -54,6 +59,7 @@ export class Endings {
   }
 
   private async start(): Promise<void> {
+    this.signal?.throwIfAborted();
     await this.product.start();
     this.asked = false;
     this.watch();

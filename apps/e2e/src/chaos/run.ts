@@ -30,7 +30,8 @@ export async function runChaos(
   { signal, onProgress, log }: { signal?: AbortSignal; onProgress?: (progress: ChaosProgress) => void; log?: string } = {},
 ): Promise<ChaosResult> {
   const stage = await Stage.open({ seed: options.seed, tenants: options.tenants, channels: options.channels, limits: options.limits });
-  const stop = () => void stage.close();
+  let closing: Promise<void> | undefined;
+  const stop = () => (closing ??= stage.close());
   signal?.addEventListener('abort', stop, { once: true });
   try {
     signal?.throwIfAborted();
@@ -38,7 +39,7 @@ export async function runChaos(
   } finally {
     signal?.removeEventListener('abort', stop);
     if (log !== undefined) await writeFile(log, `${stage.product.process.lines.join('\n')}\n`);
-    if (!signal?.aborted) await stage.close();
+    await stop();
   }
 }
 
@@ -65,7 +66,7 @@ class ChaosRun {
   ) {
     this.answers = new Answers(stage);
     this.runs = new ModelRuns(stage.model, (token) => this.conversationOf.get(token) ?? token);
-    this.endings = new Endings(stage.product.process);
+    this.endings = new Endings(stage.product.process, signal);
   }
 
   async run(): Promise<ChaosResult> {
