@@ -1,7 +1,15 @@
 import { Module, type DynamicModule, type OnApplicationBootstrap } from '@nestjs/common';
 import { agentTools, BuiltinRuntime, GuardedFetch, Memory } from '@rockpool/agent';
 import { Documents } from '@rockpool/cloud';
-import { AgentRuntime, ConversationLeases, ReplyChannels, Transcript, TurnRunner, type LeaseOptions } from '@rockpool/conversations';
+import {
+  AgentRuntime,
+  ConversationLeases,
+  FairPlaces,
+  ReplyChannels,
+  Transcript,
+  TurnRunner,
+  type LeaseOptions,
+} from '@rockpool/conversations';
 import { Models, type ModelsConfig } from '@rockpool/models';
 import { LOGGER, provide, Shutdown, type Logger } from '@rockpool/service';
 import { Credentials, Tenants } from '@rockpool/tenancy';
@@ -13,6 +21,9 @@ import { TenantProfiles } from './tenant-profiles.js';
 const maxAttempts = 5;
 /** Turns that are nearly done may finish when the host is told to stop; the rest of its time is for giving back the others. */
 const shutdownGraceMs = 2_000;
+
+/** Conversations at once in one host, however many dispatchers push to it. */
+const places = { total: 400, perTenant: 40, waitingPerTenant: 100 };
 
 export interface AgentHostOptions {
   readonly models: ModelsConfig;
@@ -41,6 +52,7 @@ export class AgentHostModule implements OnApplicationBootstrap {
         provide(TenantProfiles, Tenants, Credentials),
         provide(Transcript, Documents),
         provide(HostDrain),
+        { provide: FairPlaces, useValue: new FairPlaces(places) },
         {
           provide: ConversationLeases,
           useFactory: (documents: Documents) => new ConversationLeases(documents, options.leases),

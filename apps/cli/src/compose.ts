@@ -16,13 +16,14 @@ import { openEmbeddedCloud, SqliteSpanStore, type EmbeddedCloud } from '@rockpoo
 import { ConsoleModule, ControlPlane, LocalControlPlane } from '@rockpool/console';
 import { subscriptions } from '@rockpool/contracts';
 import { conversationIndexes, Inbox, ReplyChannels, Wakes, type LeaseOptions } from '@rockpool/conversations';
-import { BusWakes, DispatcherModule } from '@rockpool/dispatcher';
+import { BusWakes, DispatcherModule, type DispatcherOptions } from '@rockpool/dispatcher';
 import { IngressModule } from '@rockpool/ingress';
 import { EventPublisher, Shutdown, startService, type PlatformConfig, type RunningService } from '@rockpool/service';
 import { Credentials, Routes, tenancyIndexes, Tenants } from '@rockpool/tenancy';
 import { version } from './version.js';
 
 const sweepEveryMs = 60_000;
+const pulseEveryMs = 2_500;
 
 /** The open engine and the parts that all apps share. Whoever opened it closes it. */
 export interface Platform {
@@ -103,6 +104,7 @@ export async function startPlatform(platform: Platform): Promise<RunningService>
     module: platformModule(platform, {
       leases: soleProcess(config.ROCKPOOL_LEASE_MS),
       hostUrl: () => config.ROCKPOOL_AGENT_HOST_URL ?? platform.url,
+      ...(config.ROCKPOOL_AGENT_HOST_URL !== undefined && { pulseEveryMs }),
     }),
     onListening: (url) => (platform.url = url),
   });
@@ -113,15 +115,17 @@ export async function startPlatform(platform: Platform): Promise<RunningService>
   return service;
 }
 
+type PlatformModuleOptions = Omit<DispatcherOptions, 'sweepEveryMs'> & { readonly leases: LeaseOptions };
+
 /** All apps over one engine. `hostUrl` is the agent host that this copy's dispatcher pushes to. */
-export function platformModule(platform: Platform, options: { leases: LeaseOptions; hostUrl: () => string }): DynamicModule {
+export function platformModule(platform: Platform, { leases, ...dispatcher }: PlatformModuleOptions): DynamicModule {
   const { config } = platform;
   return {
     module: Rockpool,
     imports: [
       PlatformModule.forRoot(platform),
       IngressModule.register({ channels: [new TelegramWebhookChannel(), new SlackWebhookChannel(), new HttpWebhookChannel()] }),
-      DispatcherModule.register({ hostUrl: options.hostUrl, sweepEveryMs }),
+      DispatcherModule.register({ ...dispatcher, sweepEveryMs }),
       AgentHostModule.register({
         models: {
           anthropicApiKey: config.ANTHROPIC_API_KEY,
@@ -130,7 +134,7 @@ export function platformModule(platform: Platform, options: { leases: LeaseOptio
           openaiBaseUrl: config.OPENAI_BASE_URL,
           openaiCompatibleModel: config.ROCKPOOL_OPENAI_COMPATIBLE_MODEL,
         },
-        leases: options.leases,
+        leases,
         turnTimeoutMs: config.ROCKPOOL_TURN_TIMEOUT_MS,
       }),
       ConsoleModule.register({ dataDir: config.ROCKPOOL_DATA_DIR }),

@@ -75,5 +75,5 @@ describe('two copies of every app', () => {
 
 /** Resolves once no turn is open. */
 async function settled({ inbox }: Platform): Promise<void> {
-  while ((await inbox.stranded(Date.now() + 1_000)).length > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+  while ((await inbox.stranded(Date.now() + 1_000)).items.length > 0) await new Promise((resolve) => setTimeout(resolve, 50));
 }

@@ -3,6 +3,7 @@ import type { DeadLetter, SecretName, StoredSpan, SubscriptionStats } from '@roc
 import type { EventId, TenantId } from '@rockpool/contracts';
 import type { InboxFilter, ReplyRecord, TurnRecord } from '@rockpool/conversations';
 import type { BulkOperation, BulkPlan, BulkRequest } from './bulk-operation.js';
+import type { Alert } from '@rockpool/service';
 import type { AuditEntry, Plan, TenantsFile, TenantSpec } from '@rockpool/tenancy';
 
 /** What an operator wants to be true, with the values of the secrets that are not stored yet, by `owner/field`. */
@@ -56,6 +57,8 @@ export interface PlatformStatus {
   readonly publicUrl?: string;
   readonly subscriptions: readonly (SubscriptionStats & { readonly name: string })[];
   readonly tenants: number;
+  /** What operators have to know: an agent host that takes no conversations. Those with `overAt` are over. */
+  readonly alerts: readonly Alert[];
   /** Turns that wait for an operator, counted to 1,000. */
   readonly quarantined: number;
 }

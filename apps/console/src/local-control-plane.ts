@@ -2,7 +2,7 @@ import type { WebSessions } from '@rockpool/channels';
 import type { Cloud, SecretName, StoredSpan, TraceReader } from '@rockpool/cloud';
 import { Conflict, InvalidInput, NotFound, subscriptions, type EventId, type TenantId } from '@rockpool/contracts';
 import type { Inbox, InboxFilter, TurnRecord, Wakes } from '@rockpool/conversations';
-import type { PlatformConfig } from '@rockpool/service';
+import { Alerts, type PlatformConfig } from '@rockpool/service';
 import { AuditLog, BotNames, TenantDirectory, TenantSecrets, type Credentials, type Plan, type Tenants } from '@rockpool/tenancy';
 import type { BulkOperation, BulkPlan, BulkRequest } from './bulk-operation.js';
 import { BulkOperations } from './bulk-operations.js';
@@ -50,6 +50,7 @@ export class LocalControlPlane extends ControlPlane {
   readonly #directory: TenantDirectory;
   readonly #secrets: TenantSecrets;
   readonly #audit: AuditLog;
+  readonly #alerts: Alerts;
   readonly #bulk: BulkOperations;
   readonly #bots: TelegramBots;
   readonly #checks: PlatformChecks;
@@ -60,6 +61,7 @@ export class LocalControlPlane extends ControlPlane {
     this.#directory = new TenantDirectory(cloud.documents, cloud.secrets);
     this.#secrets = new TenantSecrets(cloud.documents, cloud.secrets);
     this.#audit = new AuditLog(cloud.documents);
+    this.#alerts = new Alerts(cloud.documents);
     this.#bulk = new BulkOperations(cloud.documents, parts.inbox, parts.actor);
     this.#bots = new TelegramBots(parts.tenants, parts.credentials, new BotNames(cloud.documents), config);
     this.#checks = new PlatformChecks(this, parts, this.#bots);
@@ -199,6 +201,7 @@ export class LocalControlPlane extends ControlPlane {
       ...(engineProblem !== undefined && { engineProblem }),
       ...(config.ROCKPOOL_PUBLIC_URL !== undefined && { publicUrl: config.ROCKPOOL_PUBLIC_URL }),
       subscriptions: await Promise.all(stats),
+      alerts: await this.#alerts.list(),
       tenants: (await tenants.list()).length,
       quarantined: (await inbox.list({ state: 'quarantined', limit: countLimit })).items.length,
     };

@@ -1,5 +1,5 @@
 import { codeOf, type TenantId } from '@rockpool/contracts';
-import type { PlatformConfig } from '@rockpool/service';
+import type { Alert, PlatformConfig } from '@rockpool/service';
 import type { Credentials, Tenant, Tenants } from '@rockpool/tenancy';
 import type { Check, ControlPlane } from './control-plane.js';
 import type { BotReport, TelegramBots } from './telegram-bots.js';
@@ -72,7 +72,7 @@ export class PlatformChecks {
             remedy: 'rockpool inbox list --state quarantined, then rockpool inbox replay or discard',
           }
         : { name: 'quarantine', state: 'ok', detail: 'empty' };
-    return [engine, ...queues, quarantined];
+    return [engine, ...queues, quarantined, ...status.alerts.map(alertCheck)];
   }
 
   async #channels(tenants: readonly Tenant[]): Promise<Check[]> {
@@ -150,6 +150,16 @@ export class PlatformChecks {
 function engineFault(problem: string): Check {
   const [detail = problem, remedy = 'see the log of the instance'] = problem.split('; ', 2);
   return { name: 'engine', state: 'fail', detail, remedy };
+}
+
+/** What lasts is a fault; what is over is worth knowing for a week. */
+function alertCheck({ subject: name, reason, remedy, since, overAt }: Alert): Check {
+  if (overAt === undefined) return { name, state: 'fail', detail: `${reason}, since ${new Date(since).toISOString()}`, remedy };
+  return {
+    name,
+    state: 'ok',
+    detail: `well since ${new Date(overAt).toISOString()}; before, from ${new Date(since).toISOString()}: ${reason}`,
+  };
 }
 
 const modelRemedy = 'set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY, or OPENAI_BASE_URL';

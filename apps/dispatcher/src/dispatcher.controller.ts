@@ -19,6 +19,6 @@ export class DispatcherController {
 
   @OnEvent(DriveConversation, subscriptions.drive)
   async drive({ tenantId, conversationId }: EventData<typeof DriveConversation>, delivery: EventDelivery): Promise<void> {
-    await this.driver.drive({ tenantId, conversationId, wakeId: delivery.messageId }, delivery.signal);
+    await this.driver.drive({ tenantId, conversationId, wakeId: delivery.messageId }, delivery);
   }
 }

@@ -1,27 +1,41 @@
 import { Module, type DynamicModule, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Documents, Identity } from '@rockpool/cloud';
-import { Admissions, Commands, ImmediateAnswers, Inbox, Receiver, ReplyChannels, Wakes } from '@rockpool/conversations';
-import { EventPublisher, LOGGER, provide, type Logger } from '@rockpool/service';
+import { Admissions, Commands, FairPlaces, ImmediateAnswers, Inbox, Receiver, ReplyChannels, Wakes } from '@rockpool/conversations';
+import { Alerts, EventPublisher, LOGGER, provide, Readiness, Shutdown, type Logger } from '@rockpool/service';
 import { Routes, Tenants } from '@rockpool/tenancy';
+import { AgentHost } from './agent-host.js';
 import { BusWakes } from './bus-wakes.js';
 import { ConversationDriver } from './conversation-driver.js';
 import { DispatcherController } from './dispatcher.controller.js';
+import type { BreakerLimits } from './host-breaker.js';
 import { HostClient } from './host-client.js';
 import { StrandedSweep } from './stranded-sweep.js';
 
 export interface DispatcherOptions {
   /** Base URL of the pooled agent host; asked for at each push, since an embedded one is known only once it listens. */
   readonly hostUrl: () => string;
+  /** How often the host's health is asked after while it works; for a host that is another process and may hang while this one does not. Default: never. */
+  readonly pulseEveryMs?: number;
+  /** Default: five failures, or ten seconds of them; a probe every ten seconds. */
+  readonly breakerLimits?: BreakerLimits;
   readonly sweepEveryMs: number;
 }
 
-/** The dispatcher. Needs, from outside: the cloud's ports, `Tenants`, `Routes`, `Inbox`, `ReplyChannels`, `EventPublisher` and `LOGGER`. */
+/** Conversations driven at once. The bus delivers 400 wakes at once: what a tenant has above its share, and twenty that wait, leaves places for all others. */
+const places = { total: 400, perTenant: 40, waitingPerTenant: 20 };
+
+/** The dispatcher. Needs, from outside: the cloud's ports, `Tenants`, `Routes`, `Inbox`, `ReplyChannels`, `EventPublisher`, `Readiness`, `Shutdown` and `LOGGER`. */
 @Module({})
 export class DispatcherModule implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     private readonly sweep: StrandedSweep,
-    private readonly hosts: HostClient,
-  ) {}
+    private readonly client: HostClient,
+    host: AgentHost,
+    readiness: Readiness,
+  ) {
+    // What comes in is still taken and kept, so this process is ready.
+    readiness.inform({ name: 'agent host', check: () => host.problem() });
+  }
 
   static register(options: DispatcherOptions): DynamicModule {
     return {
@@ -42,15 +56,31 @@ export class DispatcherModule implements OnApplicationBootstrap, OnApplicationSh
           inject: [Inbox, ImmediateAnswers],
         },
         provide(Receiver, Admissions, Inbox, Commands, ImmediateAnswers, ReplyChannels, Wakes),
-        provide(ConversationDriver, HostClient),
+        {
+          provide: AgentHost,
+          useFactory: (client: HostClient, documents: Documents, log: Logger) =>
+            new AgentHost(client, new Alerts(documents), log, {
+              url: options.hostUrl,
+              ...(options.pulseEveryMs !== undefined && { pulseEveryMs: options.pulseEveryMs }),
+              ...(options.breakerLimits && { limits: options.breakerLimits }),
+            }),
+          inject: [HostClient, Documents, LOGGER],
+        },
+        {
+          provide: ConversationDriver,
+          useFactory: (host: AgentHost, wakes: Wakes, shutdown: Shutdown) =>
+            new ConversationDriver(host, new FairPlaces(places), wakes, shutdown.signal),
+          inject: [AgentHost, Wakes, Shutdown],
+        },
         {
           provide: StrandedSweep,
-          useFactory: (inbox: Inbox, wakes: Wakes, log: Logger) =>
+          useFactory: (inbox: Inbox, wakes: Wakes, host: AgentHost, log: Logger) =>
             new StrandedSweep(inbox, wakes, {
               everyMs: options.sweepEveryMs,
+              isPointless: () => host.isOpen,
               onError: (error) => log.warn({ error }, 'the sweep for stranded conversations failed'),
             }),
-          inject: [Inbox, Wakes, LOGGER],
+          inject: [Inbox, Wakes, AgentHost, LOGGER],
         },
       ],
     };
@@ -62,6 +92,6 @@ export class DispatcherModule implements OnApplicationBootstrap, OnApplicationSh
 
   async onApplicationShutdown(): Promise<void> {
     await this.sweep.stop();
-    this.hosts.close();
+    this.client.close();
   }
 }

@@ -4,6 +4,8 @@ import { context, propagation } from '@opentelemetry/api';
 import type { Identity } from '@rockpool/cloud';
 import { pooledHostAudience, RetryLater, RockpoolError, services, type ConversationId, type TenantId } from '@rockpool/contracts';
 import type { DriveResult } from '@rockpool/conversations';
+import type { HostFailure } from './host-breaker.js';
+import { HostFrozen } from './host-pulse.js';
 
 /** Answers of a host are ours, and still capped. */
 const maxAnswerBytes = 64 * 1024;
@@ -12,6 +14,22 @@ export interface DriveRequest {
   readonly tenantId: TenantId;
   readonly conversationId: ConversationId;
   readonly wakeId: string;
+}
+
+/** The host failed the call, and did not say when to come back. */
+export class HostFault extends RockpoolError {
+  constructor(
+    readonly kind: HostFailure['kind'],
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super('unavailable', message, options);
+  }
+}
+
+/** What an error of {@link HostClient.drive} says of the host. A host that names a time is well: it is busy, or about to be replaced. */
+export function hostFailureOf(error: unknown, subject: string): HostFailure | undefined {
+  return error instanceof HostFault ? { kind: error.kind, subject, reason: error.message } : undefined;
 }
 
 /**
@@ -37,7 +55,13 @@ export class HostClient {
     if (answer.status === 200) return JSON.parse(answer.body) as DriveResult;
     const reason = `the agent host answered ${answer.status}`;
     if (answer.retryAfterMs !== undefined) throw new RetryLater(answer.retryAfterMs, reason);
-    throw new RockpoolError('unavailable', reason);
+    throw new HostFault('refusal', reason);
+  }
+
+  /** Resolves when the host answers anything at all. */
+  async ask(signal: AbortSignal): Promise<void> {
+    const response = await fetch(new URL('/healthz', this.hostUrl()), { signal });
+    await response.body?.cancel();
   }
 
   close(): void {
@@ -48,8 +72,7 @@ export class HostClient {
   private post(url: URL, headers: Record<string, string>, body: string, signal: AbortSignal) {
     const secure = url.protocol === 'https:';
     return new Promise<{ status: number; body: string; retryAfterMs?: number }>((resolve, reject) => {
-      const fail = (cause: unknown) =>
-        reject(new RockpoolError('unavailable', `the agent host at ${url.origin} did not answer`, { cause }));
+      const fail = (cause: unknown) => reject(failureAt(url, signal, cause));
       const options = { method: 'POST', headers, signal, agent: secure ? this.agents.https : this.agents.http };
       const request = (secure ? https : http).request(url, options, (response) => {
         const chunks: Buffer[] = [];
@@ -73,4 +96,14 @@ export class HostClient {
       request.end(body);
     });
   }
+}
+
+function failureAt({ origin }: URL, signal: AbortSignal, cause: unknown): unknown {
+  if (signal.reason instanceof HostFrozen) return new HostFault('frozen', `the agent host at ${origin} hangs`, { cause: signal.reason });
+  // The subscription was closed: that is nothing the host did.
+  if (signal.aborted) return new RockpoolError('unavailable', 'the push to the agent host was given up', { cause });
+  const { code } = cause as { code?: unknown };
+  return new HostFault('no-answer', `the agent host at ${origin} does not answer${typeof code === 'string' ? ` (${code})` : ''}`, {
+    cause,
+  });
 }

@@ -14,14 +14,21 @@ export class StrandedSweep {
   constructor(
     private readonly inbox: Inbox,
     private readonly wakes: Wakes,
-    private readonly options: { readonly everyMs: number; readonly onError: (error: unknown) => void },
+    private readonly options: { readonly everyMs: number; readonly isPointless: () => boolean; readonly onError: (error: unknown) => void },
   ) {}
 
-  /** Resolves with how many conversations were woken. */
+  /** Resolves with how many conversations were woken: none while no host takes any, for then their wakes wait with us. */
   async sweep(now = Date.now()): Promise<number> {
-    const stranded = await this.inbox.stranded(now - strandedAfterMs);
-    for (const { tenantId, conversationId } of stranded) await this.wakes.wake(tenantId, conversationId);
-    return stranded.length;
+    let woken = 0;
+    let cursor: string | undefined;
+    do {
+      if (this.options.isPointless()) return woken;
+      const page = await this.inbox.stranded(now - strandedAfterMs, { cursor });
+      for (const { tenantId, conversationId } of page.items) await this.wakes.wake(tenantId, conversationId);
+      woken += page.items.length;
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    return woken;
   }
 
   start(): void {

@@ -220,17 +220,24 @@ export class Inbox {
     });
   }
 
-  /** Conversations whose oldest open turn was received before `before`: their wake may have been lost. */
-  async stranded(before: number, limit = 200): Promise<{ tenantId: TenantId; conversationId: ConversationId }[]> {
-    const page = await this.documents.query<TurnRecord>({
+  /** Conversations with a turn that is open and was received before `before`, a page at a time: their wake may have been lost. */
+  async stranded(
+    before: number,
+    page: { limit?: number; cursor?: string | undefined } = {},
+  ): Promise<{ items: { tenantId: TenantId; conversationId: ConversationId }[]; nextCursor?: string }> {
+    const { items, nextCursor } = await this.documents.query<TurnRecord>({
       from: { group: 'turns' },
       where: { open: true },
       range: { field: 'receivedAt', lt: before },
       orderBy: { field: 'receivedAt' },
-      limit,
+      limit: page.limit ?? 200,
+      ...(page.cursor !== undefined && { cursor: page.cursor }),
     });
-    const unique = new Map(page.items.map(({ data }) => [`${data.tenantId}/${data.conversationId}`, data]));
-    return [...unique.values()].map(({ tenantId, conversationId }) => ({ tenantId, conversationId }));
+    const unique = new Map(items.map(({ data }) => [`${data.tenantId}/${data.conversationId}`, data]));
+    return {
+      items: [...unique.values()].map(({ tenantId, conversationId }) => ({ tenantId, conversationId })),
+      ...(nextCursor !== undefined && { nextCursor }),
+    };
   }
 
   private openQuery(tenantId: TenantId, conversationId: ConversationId, limit: number): Query {

@@ -3,6 +3,7 @@ export * from './agent-runtime.js';
 export type { TurnRunnerOptions } from './answering.js';
 export * from './commands.js';
 export * from './conversation-leases.js';
+export { FairPlaces, type FairPlacesOptions } from './fair-places.js';
 export { ImmediateAnswers } from './immediate-answers.js';
 export * from './inbox.js';
 export * from './receiver.js';

@@ -16,9 +16,10 @@ export class HealthController {
   @Get('readyz')
   @Header('cache-control', 'no-store')
   async readyz(@Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
-    const { ready, reasons } = await this.readiness.report();
-    if (ready) return { status: 'ready' };
+    const { ready, reasons, notices } = await this.readiness.report();
+    const more = notices.length > 0 ? { notices } : {};
+    if (ready) return { status: 'ready', ...more };
     reply.code(503);
-    return { status: 'not ready', reasons };
+    return { status: 'not ready', reasons, ...more };
   }
 }

@@ -1,3 +1,4 @@
+export * from './alerts.js';
 export * from './cloud.module.js';
 export * from './config.js';
 export * from './event-publisher.js';

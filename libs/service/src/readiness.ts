@@ -12,6 +12,8 @@ export interface ReadinessCheck {
 export interface ReadinessReport {
   readonly ready: boolean;
   readonly reasons: readonly { readonly check: string; readonly reason: string }[];
+  /** What is not as it should be, though requests can be served. */
+  readonly notices: readonly { readonly check: string; readonly reason: string }[];
 }
 
 const checkTimeoutMs = 2_000;
@@ -22,6 +24,7 @@ const maxReasonLength = 200;
 export class Readiness {
   readonly #log: Logger;
   readonly #checks: ReadinessCheck[] = [];
+  readonly #informing: ReadinessCheck[] = [];
   #phase: 'starting' | 'serving' | 'stopping' = 'starting';
   #latest: { report: Promise<ReadinessReport>; at: number } | undefined;
 
@@ -31,6 +34,11 @@ export class Readiness {
 
   add(check: ReadinessCheck): void {
     this.#checks.push(check);
+  }
+
+  /** Adds a check whose reason is shown, and decides nothing. */
+  inform(check: ReadinessCheck): void {
+    this.#informing.push(check);
   }
 
   /** From now on the checks decide. */
@@ -49,15 +57,19 @@ export class Readiness {
 
   /** Runs the checks side by side, at most once a second: anyone may ask. A check that does not answer within 2 s, or throws, counts as failed. */
   async report(): Promise<ReadinessReport> {
-    if (this.#phase !== 'serving') return { ready: false, reasons: [{ check: 'service', reason: this.#phase }] };
+    if (this.#phase !== 'serving') return { ready: false, reasons: [{ check: 'service', reason: this.#phase }], notices: [] };
     if (!this.#latest || Date.now() - this.#latest.at > reportLifetimeMs) this.#latest = { report: this.#run(), at: Date.now() };
     return this.#latest.report;
   }
 
   async #run(): Promise<ReadinessReport> {
-    const results = await Promise.all(this.#checks.map(async (check) => ({ check: check.name, reason: await this.#reason(check) })));
-    const reasons = results.flatMap(({ check, reason }) => (reason === undefined ? [] : [{ check, reason }]));
-    return { ready: reasons.length === 0, reasons };
+    const [reasons, notices] = await Promise.all([this.#reasons(this.#checks), this.#reasons(this.#informing)]);
+    return { ready: reasons.length === 0, reasons, notices };
+  }
+
+  async #reasons(checks: readonly ReadinessCheck[]): Promise<{ check: string; reason: string }[]> {
+    const results = await Promise.all(checks.map(async (check) => ({ check: check.name, reason: await this.#reason(check) })));
+    return results.flatMap(({ check, reason }) => (reason === undefined ? [] : [{ check, reason }]));
   }
 
   async #reason(check: ReadinessCheck): Promise<string | undefined> {
