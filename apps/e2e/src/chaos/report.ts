@@ -22,7 +22,7 @@ export function tableOf(result: ChaosResult): string {
     ['kill to next answer, p50 / p95 / max', durationText(result.recoveryMs)],
     ['2xx to answer, p50 / p95 / max', durationText(result.answerMs)],
     ['SIGTERM to exit, p50 / p95 / max', durationText(terms.exitMs)],
-    ['requests too early for a rate limit', result.rateViolations],
+    ['requests too early for a rate limit', result.rateViolations.length],
     ['took', `${Math.round(result.durationMs / 1000)} s`],
     ['machine', result.machine],
   ];

@@ -1,5 +1,5 @@
 import { cpus, totalmem } from 'node:os';
-import type { Finding } from '@rockpool/testkit';
+import type { Finding, Violation } from '@rockpool/testkit';
 import type { Answers } from './answers.js';
 import type { Endings } from './endings.js';
 import type { RunFindings } from './model-runs.js';
@@ -51,11 +51,13 @@ export interface ChaosResult {
   /** The messages that waited longest. */
   readonly slowest: readonly { readonly token: string; readonly ms: number }[];
   /** Requests that came before the time a simulator had told to wait for. */
-  readonly rateViolations: number;
+  readonly rateViolations: readonly (Violation & { readonly msAfterStart: number })[];
 }
 
 const recoveryWithinMs = 30_000;
 const exitWithinMs = 9_000;
+/** The longest wait that the simulators' limits ask for. */
+const longestBreakMs = 5_000;
 
 interface Evidence {
   readonly options: ChaosOptions;
@@ -100,7 +102,10 @@ export function resultOf({ options, stage, answers, endings, runs, givenUp, left
     recoveryMs: durations(recoveries),
     answerMs: durations(answers.waits.map(({ ms }) => ms)),
     slowest: answers.waits.sort((a, b) => b.ms - a.ms).slice(0, 10),
-    rateViolations: stage.telegram.violations.length + stage.slack.violations.length,
+    rateViolations: [...stage.telegram.violations, ...stage.slack.violations].map((violation) => ({
+      ...violation,
+      msAfterStart: violation.at - Math.max(0, ...endings.all.filter(({ gone }) => gone <= violation.at).map(({ gone }) => gone)),
+    })),
   };
   const broken = brokenPromises(result, [...endings.unasked, ...stage.product.faults]);
   return { ok: broken.length === 0, broken, ...result };
@@ -108,6 +113,8 @@ export function resultOf({ options, stage, answers, endings, runs, givenUp, left
 
 function brokenPromises(result: Omit<ChaosResult, 'ok' | 'broken'>, faults: readonly string[]): string[] {
   const { modelRuns, terms, recoveryMs } = result;
+  // A request to wait that was not answered, or that the process did not live to heed, cannot be kept to.
+  const tooEarly = result.options.dropped > 0 ? [] : result.rateViolations.filter(({ msAfterStart }) => msAfterStart > longestBreakMs);
   const findings = [
     [result.lost, 'accepted and never answered'],
     [result.duplicated, 'answered more than once'],
@@ -126,7 +133,9 @@ function brokenPromises(result: Omit<ChaosResult, 'ok' | 'broken'>, faults: read
     ...(result.leftOpen > 0 ? [`${result.leftOpen} turns are still open`] : []),
     ...(terms.exitMs && terms.exitMs.max > exitWithinMs ? [`an exit took ${terms.exitMs.max} ms after SIGTERM`] : []),
     ...(terms.exitCodes.some((code) => code !== 0) ? [`exit codes after SIGTERM: ${terms.exitCodes.join(', ')}`] : []),
-    ...(result.rateViolations > 0 ? [`${result.rateViolations} requests before the time a channel had asked to wait for`] : []),
+    ...(tooEarly.length > 0
+      ? [`${tooEarly.length} requests before the time a channel had asked to wait for: ${JSON.stringify(tooEarly.slice(0, 3))}`]
+      : []),
     ...faults,
   ];
 }
