@@ -7,7 +7,7 @@ export interface BreakerLimits {
   readonly probeEveryMs: number;
 }
 
-export const breakerLimits: BreakerLimits = { failures: 5, failingMs: 10_000, probeEveryMs: 10_000 };
+const breakerLimits: BreakerLimits = { failures: 5, failingMs: 10_000, probeEveryMs: 10_000 };
 
 /** A call that went wrong: nobody answered; the host no longer answers anything; or it answered that it failed at this conversation. */
 export interface HostFailure {

@@ -17,7 +17,7 @@ export interface DriveRequest {
 }
 
 /** The host failed the call, and did not say when to come back. */
-export class HostFault extends RockpoolError {
+class HostFault extends RockpoolError {
   constructor(
     readonly kind: HostFailure['kind'],
     message: string,
