@@ -4,11 +4,22 @@ import { context, propagation } from '@opentelemetry/api';
 import type { Identity } from '@rockpool/cloud';
 import { pooledHostAudience, RetryLater, RockpoolError, services, type ConversationId, type TenantId } from '@rockpool/contracts';
 import type { DriveResult } from '@rockpool/conversations';
+import { z } from 'zod';
 import type { HostFailure } from './host-breaker.js';
 import { HostFrozen } from './host-pulse.js';
 
-/** Answers of a host are ours, and still capped. */
+/** Answers of a host are ours, and still capped and checked: a host runs what models ask for. */
 const maxAnswerBytes = 64 * 1024;
+const longestWaitMs = 60_000;
+const waitMs = z
+  .number()
+  .min(0)
+  .transform((ms) => Math.min(ms, longestWaitMs));
+const driveResult = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('drained') }),
+  z.object({ kind: z.literal('held'), ownWake: z.boolean(), retryAfterMs: waitMs }),
+  z.object({ kind: z.literal('retry'), retryAfterMs: waitMs, reason: z.string() }),
+]);
 
 export interface DriveRequest {
   readonly tenantId: TenantId;
@@ -52,15 +63,15 @@ export class HostClient {
     };
     propagation.inject(context.active(), headers);
     const answer = await this.post(new URL('/internal/conversations/drive', this.hostUrl()), headers, JSON.stringify(request), signal);
-    if (answer.status === 200) return JSON.parse(answer.body) as DriveResult;
+    if (answer.status === 200) return resultOf(answer.body);
     const reason = `the agent host answered ${answer.status}`;
-    if (answer.retryAfterMs !== undefined) throw new RetryLater(answer.retryAfterMs, reason);
+    if (answer.retryAfterMs !== undefined) throw new RetryLater(Math.min(answer.retryAfterMs, longestWaitMs), reason);
     throw new HostFault('refusal', reason);
   }
 
   /** Resolves when the host answers anything at all. */
   async ask(signal: AbortSignal): Promise<void> {
-    const response = await fetch(new URL('/healthz', this.hostUrl()), { signal });
+    const response = await fetch(new URL('/healthz', this.hostUrl()), { signal, redirect: 'manual' });
     await response.body?.cancel();
   }
 
@@ -95,6 +106,14 @@ export class HostClient {
       request.on('error', fail);
       request.end(body);
     });
+  }
+}
+
+function resultOf(body: string): DriveResult {
+  try {
+    return driveResult.parse(JSON.parse(body));
+  } catch (cause) {
+    throw new HostFault('refusal', 'the agent host answered something else than the result of a drive', { cause });
   }
 }
 
