@@ -40,7 +40,10 @@ beforeEach(async () => {
       .verifySignedUrl(request.url!)
       .then((name) => blobs.get(name))
       .then(({ content }) => pipeline(content, response))
-      .catch((error: unknown) => response.writeHead(codeOf(error) === 'unauthenticated' ? 401 : 404).end());
+      .catch((error: unknown) => {
+        // A client that left in the middle has nobody to answer.
+        if (!response.headersSent) response.writeHead(codeOf(error) === 'unauthenticated' ? 401 : 404).end();
+      });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const data = join(folder, 'data');
