@@ -1,6 +1,7 @@
 // Works an embedded engine as hard as it can until it is killed, and reports a line for everything that was promised to be durable:
 //   p <n>  message n was published      h <n>  message n was handled      t <n>  transfer n was committed
 // usage: node --import ../test/load-sources.mjs busy-engine.fixture.ts <data folder> <key file> <first number>
+import { codeOf } from '@rockpool/contracts';
 import { writeSync } from 'node:fs';
 import type { SubscriptionSpec } from '@rockpool/contracts';
 import { type EmbeddedCloudOptions, openEmbeddedCloud } from './embedded-cloud.js';
@@ -48,13 +49,16 @@ async function work(dataDir: string, keyFile: string, first: number): Promise<vo
     for (;;) {
       const id = number++;
       const [from, to] = [`accounts/${id % accounts}`, `accounts/${(id + 2) % accounts}`];
-      await cloud.documents.transaction(async (transaction) => {
+      const moved = cloud.documents.transaction(async (transaction) => {
         const [source, target] = [await transaction.get<{ balance: number }>(from), await transaction.get<{ balance: number }>(to)];
         transaction.set(from, { balance: (source?.data.balance ?? 0) - 1 });
         transaction.create(`transfers/${id}`, { from, to });
         transaction.set(to, { balance: (target?.data.balance ?? 0) + 1 });
       });
-      report(`t ${id}`);
+      // Under contention a transaction may give up after its attempts, as the port says; then nothing of it has happened.
+      const outcome = await moved.then(() => 'moved' as const, codeOf);
+      if (outcome === 'moved') report(`t ${id}`);
+      else if (outcome !== 'conflict') throw new Error(`a transfer failed: ${outcome}`);
     }
   }
 
