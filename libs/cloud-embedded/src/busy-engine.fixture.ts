@@ -1,9 +1,8 @@
 // Works an embedded engine as hard as it can until it is killed, and reports a line for everything that was promised to be durable:
 //   p <n>  message n was published      h <n>  message n was handled      t <n>  transfer n was committed
 // usage: node --import ../test/load-sources.mjs busy-engine.fixture.ts <data folder> <key file> <first number>
-import { codeOf } from '@rockpool/contracts';
 import { writeSync } from 'node:fs';
-import type { SubscriptionSpec } from '@rockpool/contracts';
+import { codeOf, type SubscriptionSpec } from '@rockpool/contracts';
 import { type EmbeddedCloudOptions, openEmbeddedCloud } from './embedded-cloud.js';
 
 export const accounts = 5;
