@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort, startProcess, telegramUpdate } from '@rockpool/testkit';
 import autocannon from 'autocannon';
-import { rounded, type Figure } from './figures.js';
+import { quantile, rounded, type Figure } from './figures.js';
+import { postWebhook } from './webhook-post.js';
 
 const secret = 'bench-secret';
 const botToken = '424242:bench';
@@ -32,7 +33,7 @@ export async function measureIngress(seconds: number): Promise<Figure[]> {
     await load(port, '/webhooks/telegram/bench', 1);
     const bare = await load(rawPort, '/', seconds);
     const durable = await load(port, '/webhooks/telegram/bench', seconds);
-    const half = await load(port, '/webhooks/telegram/bench', seconds, Math.floor(durable.requests.average / 2));
+    const half = await openLoop(`http://127.0.0.1:${port}/webhooks/telegram/bench`, durable.requests.average / 2, seconds);
     return [
       { name: 'bare node:http, verify only', value: Math.round(bare.requests.average), unit: 'requests/s' },
       { name: 'ingress, verified and on disk', value: Math.round(durable.requests.average), unit: 'requests/s' },
@@ -42,7 +43,7 @@ export async function measureIngress(seconds: number): Promise<Figure[]> {
         unit: '×',
         target: { at: 'least', value: 0.25 },
       },
-      { name: 'ingress p99 at half load', value: rounded(half.latency.p99), unit: 'ms', target: { at: 'most', value: 15 } },
+      { name: 'ingress p99 at half load', value: rounded(quantile(half, 0.99)), unit: 'ms', target: { at: 'most', value: 15 } },
     ];
   } finally {
     await Promise.all([raw.stop(), ingress.stop()]);
@@ -52,20 +53,18 @@ export async function measureIngress(seconds: number): Promise<Figure[]> {
 
 let updateId = 1;
 
-/** A closed loop of 100 connections, or an open one at `rate` requests a second. Every update is another one, of one of 200 chats. Rejects when not all got 2xx. */
-async function load(port: number, path: string, duration: number, rate?: number): Promise<autocannon.Result> {
+/** A closed loop of 100 connections. Every update is another one, of one of 200 chats. Rejects when not all got 2xx. */
+async function load(port: number, path: string, duration: number): Promise<autocannon.Result> {
   const result = await autocannon({
     url: `http://127.0.0.1:${port}`,
     connections: 100,
     duration,
-    ...(rate && { overallRate: rate }),
     requests: [
       {
         method: 'POST',
         path,
         setupRequest: (request) => {
-          const id = updateId++;
-          const { headers, body } = telegramUpdate({ updateId: id, secret, fromId: 1 + (id % 200), text: `hello ${id}` });
+          const { headers, body } = nextUpdate();
           return { ...request, path, method: 'POST', headers, body: body as string };
         },
       },
@@ -73,4 +72,27 @@ async function load(port: number, path: string, duration: number, rate?: number)
   });
   if (result.non2xx > 0 || result.errors > 0) throw new Error(`${path}: ${result.non2xx} answers were not 2xx, ${result.errors} failed`);
   return result;
+}
+
+/** Evenly paced, whatever is still unanswered. Milliseconds from when each request was due to its answer. */
+async function openLoop(url: string, perSecond: number, seconds: number): Promise<number[]> {
+  const answered: Promise<number>[] = [];
+  const began = performance.now();
+  for (let n = 0; n < perSecond * seconds; n++) {
+    const due = began + (n * 1000) / perSecond;
+    if (due > performance.now()) await new Promise((resolve) => setTimeout(resolve, due - performance.now()));
+    const { headers, body } = nextUpdate();
+    answered.push(
+      postWebhook(url, headers, body).then((status) => {
+        if (status !== 200) throw new Error(`a webhook got ${status}`);
+        return performance.now() - due;
+      }),
+    );
+  }
+  return Promise.all(answered);
+}
+
+function nextUpdate() {
+  const id = updateId++;
+  return telegramUpdate({ updateId: id, secret, fromId: 1 + (id % 200), text: `hello ${id}` });
 }
