@@ -50,7 +50,7 @@ export function retryAfterMs(headers: IncomingHttpHeaders, fallbackMs: number, n
 
 /**
  * One request, and whether any byte of it can have reached the other side: not while the name is resolved, the connection made and TLS agreed on. `node:http`
- * and not `fetch`, because it shows that moment, and because it takes a third of the time.
+ * and not `fetch`, because it shows that moment, and because it costs less processor time and much less garbage.
  */
 class SentRequest {
   hasLeft = false;
