@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RockpoolError } from '@rockpool/contracts';
 
 const fileName = 'admin-token';
 
@@ -8,16 +9,20 @@ const fileName = 'admin-token';
 export async function adminToken(dataDir: string): Promise<string> {
   const known = await readAdminToken(dataDir);
   if (known !== undefined) return known;
-  const token = randomBytes(32).toString('base64url');
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const draft = join(dataDir, `${fileName}.${randomBytes(6).toString('hex')}`);
+  await writeFile(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' });
   try {
-    await writeFile(join(dataDir, fileName), `${token}\n`, { mode: 0o600, flag: 'wx' });
-    return token;
+    // A link appears with its whole content, or not at all when somebody else was first.
+    await link(draft, join(dataDir, fileName));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    // Somebody else was first.
-    return (await readAdminToken(dataDir)) ?? token;
+  } finally {
+    await rm(draft);
   }
+  const token = await readAdminToken(dataDir);
+  if (token === undefined) throw new RockpoolError('unavailable', `${join(dataDir, fileName)} is empty: remove it and start again`);
+  return token;
 }
 
 /** The token of an installation that was started before; `undefined` when there is none. */
