@@ -132,13 +132,19 @@ export class Reply {
     });
   }
 
-  /** Has the channel take away what placements without an answer left. One that cannot be done now is not done: a stray placeholder says nothing wrong. */
+  /**
+   * Has the channel take away what placements without an answer left. One that the channel does not let be done is not done: a stray placeholder says nothing
+   * wrong. One that is cut short is for the next run.
+   */
   private async sweep(row: ReplyRecord, signal: AbortSignal | undefined): Promise<void> {
     const { receipt } = row;
     if (receipt === undefined) return;
     const sweep = () => this.channel.sweep(this.target, row.key, receipt, () => this.knownMessages(row));
     const sweeping = inSpan('reply.sweep', this.attributes(row.n), () => this.patiently(signal, sweep));
-    await sweeping.catch(() => undefined); // its span says why
+    await sweeping.catch((error: unknown) => {
+      if (signal?.aborted) throw error;
+      // The span says why.
+    });
   }
 
   /**

@@ -161,6 +161,28 @@ describe('a failing agent', () => {
 });
 
 describe('a channel', () => {
+  it('is swept by the next run when a shutdown came first', async () => {
+    host = await openHost();
+    let lost = false;
+    host.channel.after = (call) => {
+      if (call !== 'place' || lost) return;
+      lost = true;
+      throw new OutcomeUnknown('the connection broke');
+    };
+    const shutdown = new AbortController();
+    host.channel.beforeSweep = () => {
+      shutdown.abort(new RetryLater(0, 'shutdown'));
+      throw new Error('503');
+    };
+    await host.inbox.append(alice, messageOf(1, 'hi'));
+    expect(await host.drive('wake-1', shutdown.signal)).toMatchObject({ kind: 'retry' });
+    expect([...host.channel.messages.values()]).toEqual(['…', 'You said: hi']);
+    host.channel.beforeSweep = () => undefined;
+    expect(await host.drive('wake-2')).toEqual({ kind: 'drained' });
+    expect([...host.channel.messages.values()]).toEqual(['You said: hi']);
+    expect(host.runtime.turns).toHaveLength(1);
+  });
+
   it('whose answer to the placeholder was lost gets another one, shows the answer once, and is swept', async () => {
     host = await openHost();
     let lost = false;

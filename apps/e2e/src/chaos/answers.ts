@@ -27,10 +27,10 @@ export class Answers {
   }
 
   /** From the acceptance to the answer, for every message that has both. An answer that was there first took no time. */
-  get waits(): { readonly token: string; readonly ms: number }[] {
+  get waits(): { readonly token: string; readonly acceptedAt: number; readonly ms: number }[] {
     return [...this.acceptedAt].flatMap(([message, accepted]) => {
       const answered = this.at.get(message);
-      return answered === undefined ? [] : [{ token: message, ms: Math.max(0, answered - accepted) }];
+      return answered === undefined ? [] : [{ token: message, acceptedAt: accepted, ms: Math.max(0, answered - accepted) }];
     });
   }
 

@@ -49,7 +49,7 @@ export interface ChaosResult {
   /** From 2xx to the answer. */
   readonly answerMs?: Durations;
   /** The messages that waited longest. */
-  readonly slowest: readonly { readonly token: string; readonly ms: number }[];
+  readonly slowest: readonly { readonly token: string; readonly conversation: string; readonly acceptedAt: string; readonly ms: number }[];
   /** Requests that came before the time a simulator had told to wait for. */
   readonly rateViolations: readonly (Violation & { readonly msAfterStart: number })[];
 }
@@ -68,10 +68,12 @@ interface Evidence {
   readonly givenUp: number;
   readonly leftOpen: number;
   readonly durationMs: number;
+  /** Names the conversation of a token. */
+  readonly conversationOf: (token: string) => string;
 }
 
 /** Judges a run by what people see, what the model was asked, and how the process ended. */
-export function resultOf({ options, stage, answers, endings, runs, givenUp, leftOpen, durationMs }: Evidence): ChaosResult {
+export function resultOf({ options, stage, answers, endings, runs, givenUp, leftOpen, durationMs, conversationOf }: Evidence): ChaosResult {
   const verdict = stage.ledger.check(stage.shown());
   const isPlaceholder = ({ text }: { text: string }) => text.trim() === '…';
   const killed = endings.all.filter(({ signal }) => signal === 'SIGKILL');
@@ -101,7 +103,15 @@ export function resultOf({ options, stage, answers, endings, runs, givenUp, left
     },
     recoveryMs: durations(recoveries),
     answerMs: durations(answers.waits.map(({ ms }) => ms)),
-    slowest: answers.waits.sort((a, b) => b.ms - a.ms).slice(0, 10),
+    slowest: answers.waits
+      .sort((a, b) => b.ms - a.ms)
+      .slice(0, 10)
+      .map(({ token, acceptedAt, ms }) => ({
+        token,
+        conversation: conversationOf(token),
+        acceptedAt: new Date(acceptedAt).toISOString(),
+        ms,
+      })),
     rateViolations: [...stage.telegram.violations, ...stage.slack.violations].map((violation) => ({
       ...violation,
       msAfterStart: violation.at - Math.max(0, ...endings.all.filter(({ gone }) => gone <= violation.at).map(({ gone }) => gone)),

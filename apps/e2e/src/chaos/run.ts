@@ -65,7 +65,7 @@ class ChaosRun {
     private readonly onProgress: ((progress: ChaosProgress) => void) | undefined,
   ) {
     this.answers = new Answers(stage);
-    this.runs = new ModelRuns(stage.model, (token) => this.conversationOf.get(token) ?? token);
+    this.runs = new ModelRuns(stage.model, this.conversation);
     this.endings = new Endings(stage.product.process, signal);
   }
 
@@ -90,6 +90,7 @@ class ChaosRun {
         givenUp: this.givenUp,
         leftOpen: await this.leftOpen(),
         durationMs: stillAt - startedAt,
+        conversationOf: this.conversation,
       });
     } finally {
       clearInterval(progress);
@@ -174,6 +175,8 @@ class ChaosRun {
     await this.pause(aftermathMs);
     return last.at;
   }
+
+  private readonly conversation = (token: string): string => this.conversationOf.get(token) ?? token;
 
   private async leftOpen(): Promise<number> {
     let open = 0;

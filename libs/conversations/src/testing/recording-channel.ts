@@ -19,6 +19,8 @@ export class RecordingChannel extends ReplyChannel {
   /** Called after each effect: throwing here is "accepted, and the answer was lost". */
   after: (call: 'place' | 'update', text: string) => void | Promise<void> = () => undefined;
   private placed = 0;
+  /** Called before strays are looked for. */
+  beforeSweep: () => void = () => undefined;
   private readonly keys = new Map<string, Receipt>();
   private changed = Promise.withResolvers<void>();
 
@@ -49,6 +51,7 @@ export class RecordingChannel extends ReplyChannel {
   }
 
   override async sweep(_target: ReplyTarget, _key: string, receipt: Receipt, known: () => Promise<KnownMessages>): Promise<void> {
+    this.beforeSweep();
     const { receipts, isComplete } = await known();
     const strays = [...this.messages].filter(([id, text]) => text === '…' && id !== receipt && !receipts.has(id));
     if (isComplete) for (const [id] of strays) this.messages.delete(id);
