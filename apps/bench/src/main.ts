@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { Command } from 'commander';
 import { measureDurability } from './durability.bench.js';
+import { measureFairness } from './fairness.bench.js';
 import { table, type Figure } from './figures.js';
 import { measureIngress } from './ingress.bench.js';
 import { measureMessages, measureSoak, measureStart } from './messages.bench.js';
@@ -11,6 +12,7 @@ const benchmarks: Record<string, (short: boolean) => Promise<Figure[]>> = {
   messages: (short) => measureMessages(short ? 3 : 20),
   start: (short) => measureStart(short ? 1 : 5),
   soak: (short) => measureSoak(short ? 30 : 180),
+  fairness: (short) => measureFairness(short ? 1 : 3, short ? 10 : 20),
   durability: (short) => measureDurability(short ? 3 : 15),
 };
 

@@ -1,6 +1,7 @@
 import { Agent, request } from 'node:http';
 
-const agent = new Agent({ keepAlive: true });
+/** As many connections as a provider opens; a busy Node server takes new ones one by one, which would be all that is measured. */
+const agent = new Agent({ keepAlive: true, maxSockets: 64, scheduling: 'fifo' });
 
 /**
  * Posts a webhook over a kept-alive connection, as a provider does, and resolves with the status. Not `fetch`: its own work, in this process, would be a

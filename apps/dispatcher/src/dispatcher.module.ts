@@ -21,8 +21,8 @@ export interface DispatcherOptions {
   readonly sweepEveryMs: number;
 }
 
-/** Conversations driven at once. The bus delivers 400 wakes at once: what a tenant has above its share, and twenty that wait, leaves places for all others. */
-const places = { total: 400, perTenant: 40, waitingPerTenant: 20 };
+/** Conversations driven at once, of the thousand wakes that the bus delivers at once. */
+const places = { total: 400, perTenant: 40, waitingPerTenant: 50 };
 
 /** The dispatcher. Needs, from outside: the cloud's ports, `Tenants`, `Routes`, `Inbox`, `ReplyChannels`, `EventPublisher`, `Readiness`, `Shutdown` and `LOGGER`. */
 @Module({})

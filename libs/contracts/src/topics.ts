@@ -39,6 +39,7 @@ export const subscriptions = {
     maxAttempts: 100,
     minBackoffMs: 200,
     maxBackoffMs: 60_000,
-    maxConcurrency: 400,
+    // 400 conversations that are driven, and wakes that wait for a place or for their host.
+    maxConcurrency: 1_000,
   },
 } as const satisfies Record<string, SubscriptionSpec>;

@@ -9,10 +9,14 @@ export interface FairPlacesOptions {
   readonly waitingPerTenant: number;
 }
 
-/** What is sent away comes back spread out: 200 a second of one tenant, within half a minute. */
-const spacingMs = 5;
+/**
+ * What is sent away comes back one by one, within half a minute: as fast as the tenant's places become free, which for one whose work hangs is hardly ever, and its
+ * deliveries cost the others' time.
+ */
 const soonestMs = 1_000;
 const latestMs = 30_000;
+const closestMs = 5;
+const widestMs = 250;
 
 interface Waiter {
   readonly enter: () => void;
@@ -27,6 +31,7 @@ export class FairPlaces {
   readonly #takenBy = new Map<TenantId, number>();
   /** By tenant, in the order of their turns. */
   readonly #waiting = new Map<TenantId, Waiter[]>();
+  readonly #lastLeft = new Map<TenantId, number>();
   readonly #nextReturn = new Map<TenantId, number>();
 
   constructor(private readonly options: FairPlacesOptions) {}
@@ -54,6 +59,7 @@ export class FairPlaces {
 
   #leave(tenantId: TenantId): void {
     this.#taken--;
+    this.#lastLeft.set(tenantId, Date.now());
     const left = this.#takenBy.get(tenantId)! - 1;
     if (left > 0) this.#takenBy.set(tenantId, left);
     else this.#takenBy.delete(tenantId);
@@ -108,6 +114,7 @@ export class FairPlaces {
 
   #returnInMs(tenantId: TenantId): number {
     const now = Date.now();
+    const spacingMs = Math.min(widestMs, Math.max(closestMs, now - (this.#lastLeft.get(tenantId) ?? 0)));
     const at = Math.max(now + soonestMs, (this.#nextReturn.get(tenantId) ?? 0) + spacingMs);
     const capped = at > now + latestMs ? now + soonestMs : at;
     this.#nextReturn.set(tenantId, capped);
