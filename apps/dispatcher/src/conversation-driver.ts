@@ -1,4 +1,4 @@
-import { crashPoint, outcomeOf, RetryLater } from '@rockpool/contracts';
+import { crashPoint, isTerminal, outcomeOf, RetryLater } from '@rockpool/contracts';
 import type { DriveResult, FairPlaces, Wakes } from '@rockpool/conversations';
 import type { AgentHost } from './agent-host.js';
 import type { DriveRequest } from './host-client.js';
@@ -39,10 +39,17 @@ export class ConversationDriver {
       const result = await this.#push(subject, request, signal);
       crashPoint('after-release-before-ack');
       conclude(result);
-    } catch (error) {
+    } catch (cause) {
+      const error = this.#reasonOf(cause);
       if (attempt < renewedAfterAttempts || !asksToWait(error) || error instanceof StillHeld) throw error;
       await this.wakes.wake(request.tenantId, request.conversationId);
     }
+  }
+
+  /** What our own end cuts off is no failure of the host: it would be held back after the next start, longer each time. */
+  #reasonOf(error: unknown): unknown {
+    if (!this.stopping.aborted || isTerminal(error) || asksToWait(error)) return error;
+    return new RetryLater(0, 'this dispatcher is shutting down', { cause: error });
   }
 
   async #push(subject: string, request: DriveRequest, signal: AbortSignal): Promise<DriveResult> {
