@@ -21,6 +21,8 @@ const messagesPerTalk = 10;
 const mostWaiting = 400;
 /** When nothing changed for so long, what is missing will not come. */
 const stillnessMs = 45_000;
+/** When endings are due already, the process lives for so long at most before the next one. */
+const longestUptimeMs = 2_500;
 /** What might come twice has come by then. */
 const aftermathMs = 3_000;
 
@@ -151,7 +153,7 @@ class ChaosRun {
       .map((kind, index, all) => ({ kind, after: ((index + 0.1 + 0.8 * random.next()) / all.length) * messages * 0.95 }));
     for (const { kind, after } of moments) {
       while (this.sent.length < after) await this.pause(10);
-      await this.pause(random.integer(0, 300));
+      await this.pause(random.integer(0, longestUptimeMs));
       if (kind === 'term') {
         await this.endings.terminate();
         this.termsDone++;
