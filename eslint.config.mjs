@@ -11,21 +11,28 @@ const tracingSdk = ['@opentelemetry/sdk-*', '@opentelemetry/exporter-*'];
 /** What every consumer may build on, from the wall inwards. */
 const domainAndBelow = ['layer:domain', 'layer:port', 'layer:contract'];
 const adapterAndBelow = ['layer:adapter', ...domainAndBelow];
-const appAndBelow = ['layer:app', ...adapterAndBelow];
+const compositionAndBelow = ['layer:composition', ...adapterAndBelow];
+const appAndBelow = ['layer:app', ...compositionAndBelow];
 
 /**
  * The walls: app → adapter → domain → port → contract. There is no rule for `*`: a project without a `layer:` tag named here may depend on nothing.
- * Only the command line (`layer:composer`) and the benchmarks compose apps.
+ * `libs/platform` (`layer:composition`) opens the engine and the parts that apps share. Only the command line (`layer:composer`) and the benchmarks compose apps.
  */
 const walls = [
   { sourceTag: 'layer:contract', onlyDependOnLibsWithTags: ['layer:contract'], bannedExternalImports: [...nest, ...tracingSdk] },
   { sourceTag: 'layer:port', onlyDependOnLibsWithTags: ['layer:contract'], bannedExternalImports: [...nest, ...tracingSdk] },
   { sourceTag: 'layer:domain', onlyDependOnLibsWithTags: domainAndBelow, bannedExternalImports: [...nest, ...tracingSdk] },
   { sourceTag: 'layer:adapter', onlyDependOnLibsWithTags: domainAndBelow },
-  { sourceTag: 'layer:app', onlyDependOnLibsWithTags: adapterAndBelow, bannedExternalImports: tracingSdk },
+  { sourceTag: 'layer:composition', onlyDependOnLibsWithTags: adapterAndBelow, bannedExternalImports: tracingSdk },
+  { sourceTag: 'layer:app', onlyDependOnLibsWithTags: compositionAndBelow, bannedExternalImports: tracingSdk },
   { sourceTag: 'layer:composer', onlyDependOnLibsWithTags: appAndBelow, bannedExternalImports: tracingSdk },
   { sourceTag: 'layer:bench', onlyDependOnLibsWithTags: ['layer:test', ...appAndBelow], bannedExternalImports: tracingSdk },
   { sourceTag: 'layer:test', onlyDependOnLibsWithTags: ['layer:test'], bannedExternalImports: [...nest, ...tracingSdk] },
+  {
+    sourceTag: 'layer:deploy',
+    onlyDependOnLibsWithTags: ['layer:deploy', ...appAndBelow],
+    bannedExternalImports: [...nest, ...tracingSdk],
+  },
   { sourceTag: 'layer:tool', onlyDependOnLibsWithTags: ['layer:tool'], bannedExternalImports: [...nest, ...tracingSdk] },
 ];
 
@@ -38,8 +45,10 @@ const specWalls = walls.map((wall) => {
     case 'layer:domain':
     case 'layer:adapter':
       return { ...wall, onlyDependOnLibsWithTags: ['layer:test', ...adapterAndBelow] };
+    case 'layer:composition':
     case 'layer:app':
     case 'layer:composer':
+    case 'layer:deploy':
       return { ...wall, onlyDependOnLibsWithTags: ['layer:test', ...appAndBelow] };
     default:
       return wall;
