@@ -26,3 +26,5 @@ export {
   type StandardWebhooksSenderOptions,
 } from './standard-webhooks.js';
 export { RunningProcess, freePort, startProcess, type Exit, type ProcessOptions } from './launch.js';
+export { findEmulators, type Emulators, type FoundEmulator, type MissingEmulator } from './emulators/find-emulators.js';
+export { startFirestoreEmulator, startPubSubEmulator, type RunningEmulator } from './emulators/emulator.js';

@@ -61,6 +61,29 @@ describe('a process that is started', () => {
     expect([running.isRunning, existsSync(running.dataDir)]).toEqual([false, false]);
   });
 
+  it('ends with the process that started it, even when that one is killed', async () => {
+    const launcher = `
+      import { startProcess } from '${new URL('./launch.ts', import.meta.url).pathname}';
+      const { pid } = await startProcess({ command: process.execPath, args: ['-e', 'console.log("up"); setInterval(() => {}, 1000)'], readyLine: /up/, endsWithParent: true, dataDir: process.env.ROCKPOOL_DATA_DIR });
+      console.log('grandchild ' + pid);
+    `;
+    const running = await start('', {
+      args: ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', launcher],
+      readyLine: /^grandchild/,
+    });
+    const grandchild = Number(running.lines.find((line) => line.startsWith('grandchild'))!.split(' ')[1]);
+    process.kill(running.pid!, 'SIGKILL');
+    await running.exited;
+    const isAlive = (): boolean => {
+      try {
+        return process.kill(grandchild, 0);
+      } catch {
+        return false;
+      }
+    };
+    while (isAlive()) await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+
   it('says why it did not become ready', async () => {
     await expect(start(`console.error('no database'); process.exit(78)`, { readyLine: /ready/ })).rejects.toThrow(
       /ended with 78[^]*no database/,

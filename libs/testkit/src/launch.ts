@@ -20,6 +20,8 @@ export interface ProcessOptions {
   readonly timeoutMs?: number;
   /** Its data folder, passed as `ROCKPOOL_DATA_DIR`. A new one, which {@link RunningProcess.stop} removes, when absent. */
   readonly dataDir?: string;
+  /** Ends even when this process is killed without a word. Needs a POSIX shell. */
+  readonly endsWithParent?: boolean;
 }
 
 /** How a process ended. */
@@ -32,6 +34,9 @@ export interface Exit {
 const inherited = ['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'TZ', 'SystemRoot'];
 const pollMs = 25;
 const keptLines = 5_000;
+
+// The pipe on its standard input ends when the parent does, however that comes about; the command itself takes the place of the shell.
+const endingWithParent = 'exec 3<&0; (cat >/dev/null; kill -9 0) <&3 >/dev/null 2>&1 & exec 3<&- </dev/null; exec "$@"';
 
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
@@ -68,12 +73,16 @@ export class RunningProcess {
   private child: ChildProcess | undefined;
   private exit: Promise<Exit> = Promise.resolve({ code: null, signal: null });
   private readonly lineListeners = new Set<(line: string) => void>();
+  private readonly options: ProcessOptions;
+  readonly dataDir: string;
+  private readonly ownsDataDir: boolean;
 
-  constructor(
-    private readonly options: ProcessOptions,
-    readonly dataDir: string,
-    private readonly ownsDataDir: boolean,
-  ) {}
+  // Written out so that Node can run this file as it is: its test starts a launcher that is killed.
+  constructor(options: ProcessOptions, dataDir: string, ownsDataDir: boolean) {
+    this.options = options;
+    this.dataDir = dataDir;
+    this.ownsDataDir = ownsDataDir;
+  }
 
   /** The process id; undefined once it ended. */
   get pid(): number | undefined {
@@ -92,10 +101,16 @@ export class RunningProcess {
   /** Runs the command, on the same data, and waits until it is ready. Throws when it still runs. */
   async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     if (this.isRunning) throw new Error('it runs already');
-    const { command, args = [], cwd, readyLine } = this.options;
+    const { cwd, readyLine, endsWithParent = false } = this.options;
+    const [command, ...args] = this.commandLine();
     const lineSeen = readyLine && this.nextLine(readyLine);
     // A group of its own, so that a wrapper (npm, a shell) cannot leave its child behind.
-    const child = spawn(command, args, { cwd, env: this.environment(env), stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const child = spawn(command, args, {
+      cwd,
+      env: this.environment(env),
+      stdio: [endsWithParent ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
     this.child = child;
     running.add(child);
     const failed = new Promise<never>((_, reject) => child.once('error', reject));
@@ -141,6 +156,11 @@ export class RunningProcess {
   async waitForLine(pattern: RegExp, timeoutMs = 10_000): Promise<string> {
     const already = this.lines.find((line) => pattern.test(line));
     return already ?? this.within(this.nextLine(pattern), timeoutMs, `no line like ${pattern}`);
+  }
+
+  private commandLine(): [string, ...string[]] {
+    const { command, args = [], endsWithParent } = this.options;
+    return endsWithParent ? ['sh', '-c', endingWithParent, 'sh', command, ...args] : [command, ...args];
   }
 
   private async ready(signs: readonly unknown[], failed: Promise<never>): Promise<void> {

@@ -1,0 +1,38 @@
+import { connect } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
+import { startFirestoreEmulator, startPubSubEmulator } from './emulator.js';
+import { findEmulators } from './find-emulators.js';
+
+function answers(host: string): Promise<boolean> {
+  const [hostname, port] = host.split(':') as [string, string];
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), hostname, () => resolve(true) ?? socket.end());
+    socket.once('error', () => resolve(false));
+  });
+}
+
+const { pubsub, firestore } = findEmulators();
+const official = [
+  ['Pub/Sub', pubsub, startPubSubEmulator],
+  ['Firestore', firestore, startFirestoreEmulator],
+] as const;
+
+for (const [name, found, start] of official) {
+  (found.missing === undefined ? describe : describe.skip)(
+    `the ${name} emulator${found.missing ? ` (skipped: ${found.missing})` : ''}`,
+    () => {
+      it('answers until it is stopped', async () => {
+        const emulator = await start();
+        expect(await answers(emulator.host)).toBe(true);
+        await emulator.stop();
+        expect(await answers(emulator.host)).toBe(false);
+      }, 60_000);
+    },
+  );
+}
+
+describe('a machine without emulators', () => {
+  it('says what is missing', () => {
+    expect(findEmulators('').pubsub.missing).toMatch('no java');
+  });
+});
