@@ -124,7 +124,10 @@ export function platformModule(platform: Platform, { leases, ...dispatcher }: Pl
     module: Rockpool,
     imports: [
       PlatformModule.forRoot(platform),
-      IngressModule.register({ channels: [new TelegramWebhookChannel(), new SlackWebhookChannel(), new HttpWebhookChannel()] }),
+      IngressModule.register({
+        channels: [new TelegramWebhookChannel(), new SlackWebhookChannel(), new HttpWebhookChannel()],
+        spoolFolder: config.ROCKPOOL_SPOOL_DIR,
+      }),
       DispatcherModule.register({ ...dispatcher, sweepEveryMs }),
       AgentHostModule.register({
         models: {

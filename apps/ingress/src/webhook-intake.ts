@@ -4,15 +4,15 @@ import {
   codeOf,
   crashPoint,
   InvalidInput,
-  MessageReceived,
   RetryLater,
   Unauthenticated,
   type ChannelName,
   type EventId,
   type TenantId,
 } from '@rockpool/contracts';
-import type { EventPublisher, Logger } from '@rockpool/service';
+import type { Logger } from '@rockpool/service';
 import type { Credentials, Endpoint } from '@rockpool/tenancy';
+import type { InboundPublisher } from './inbound-publisher.js';
 import { SignatureFailures } from './signature-failures.js';
 
 /** What a provider is answered once its events are durable. */
@@ -44,7 +44,7 @@ export class WebhookIntake {
   constructor(
     channels: readonly WebhookChannel[],
     private readonly credentials: Credentials,
-    private readonly publisher: EventPublisher,
+    private readonly publisher: InboundPublisher,
     private readonly log: Logger,
   ) {
     this.channels = new Map(channels.map((channel) => [channel.name, channel]));
@@ -59,17 +59,8 @@ export class WebhookIntake {
     crashPoint('after-verify');
     const parsed = channel.parse(request, endpoint);
     const source = `/ingress/${name}/${endpoint.account}`;
-    await Promise.all(
-      parsed.messages.map((message) =>
-        this.publisher.publish(MessageReceived, message, {
-          id: message.eventId,
-          source,
-          time: message.sentAt,
-          ...(message.tenantId && { tenantId: message.tenantId }),
-          subject: message.conversationId,
-        }),
-      ),
-    );
+    const sender = { senderRetries: channel.retries };
+    await Promise.all(parsed.messages.map((message) => this.publisher.publish(message, source, sender)));
     crashPoint('after-publish-before-200');
     return { eventIds: parsed.messages.map((message) => message.eventId), ...(parsed.response && { response: parsed.response }) };
   }

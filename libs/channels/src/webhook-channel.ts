@@ -38,6 +38,8 @@ export interface WebhookChannel {
   readonly name: ChannelName;
   /** Larger bodies are refused with 413 before they are read to the end. */
   readonly maxBodyBytes: number;
+  /** Whether the sender delivers again after anything but a 2xx. Where it may not, what the bus cannot take is spooled. */
+  readonly retries: boolean;
   /** Throws `Unauthenticated` unless the request is proven to come from the provider for this endpoint. Constant time in the secret. */
   verify(request: WebhookRequest, credentials: EndpointCredentials): void;
   /** Only called with a verified request. Throws `InvalidInput` when the body is not what the provider's protocol allows. */

@@ -13,7 +13,8 @@ import { z } from 'zod';
 interface VariableMeta {
   description: string;
   /** The heading it stands under. */
-  group: 'Service' | 'Storage' | 'Models' | 'Channels' | 'Limits' | 'Logs and traces' | 'Set by the platform';
+  group:
+    'Service' | 'Storage' | 'Google Cloud' | 'Emulators' | 'Models' | 'Channels' | 'Limits' | 'Logs and traces' | 'Set by the platform';
   /** Never shown in the summary, the logs or a problem report. */
   secret?: true;
   example?: string;
@@ -33,6 +34,15 @@ const publicUrl = httpUrl.refine(
   (url) => url.startsWith('https://') || isLoopback(new URL(url).hostname),
   'has to be an https:// URL, because channels deliver over TLS only (http:// is for 127.0.0.1 and localhost)',
 );
+/** Where something answers without TLS: a secret of nobody must travel there but over this machine or a network of its own. */
+const plainEndpoint = text.refine((value) => {
+  const url = /^[a-z0-9.-]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i.test(value) ? URL.parse(`http://${value}`) : null;
+  return url !== null && isPrivate(url.hostname);
+}, 'has to be host:port on this machine or in a private network');
+const plainUrl = text
+  .transform((value) => (/^https?:\/\//.test(value) ? value : `http://${value}`))
+  .refine((value) => isHttpUrl(value) && isPrivate(new URL(value).hostname), 'has to be a URL on this machine or in a private network')
+  .transform(withoutTrailingSlash);
 const oneOf = <const Values extends readonly [string, ...string[]]>(...values: Values) =>
   z.enum(values, { error: `has to be ${values.join(' or ')}` });
 
@@ -58,22 +68,36 @@ export const platformConfig = z.object({
   }),
   ROCKPOOL_AGENT_HOST_URL: variable(httpUrl.optional(), {
     group: 'Service',
-    description: 'Where the agent host answers, when it runs on its own. Without it, the agent host of this process is used.',
+    description:
+      'Where the agent host answers, when it runs on its own. Without it, the agent host of this process is used. With the google engine also the audience of the tokens it accepts.',
     example: 'http://127.0.0.1:8081',
+  }),
+  ROCKPOOL_DISPATCHER_URL: variable(httpUrl.optional(), {
+    group: 'Service',
+    description: 'Where the dispatcher answers, when it runs on its own: the audience of the tokens that Pub/Sub pushes with.',
+    example: 'http://127.0.0.1:8082',
+  }),
+  ROCKPOOL_SCHEDULER_URL: variable(httpUrl.optional(), {
+    group: 'Service',
+    description: 'Where the scheduler answers, when it runs on its own: the audience of the tokens it accepts.',
+    example: 'http://127.0.0.1:8083',
+  }),
+  ROCKPOOL_ADMIN_TOKEN: variable(text.min(32, 'has to have at least 32 characters').optional(), {
+    group: 'Service',
+    secret: true,
+    description:
+      'Bearer token of the operators. The console needs it with the google engine; the embedded one makes its own, `admin-token` in the data folder. The command line shows it to the instance at `--url`.',
   }),
   ROCKPOOL_SHUTDOWN_TIMEOUT_MS: variable(wholeNumber(100, 600_000).prefault('9000'), {
     group: 'Service',
     description: 'Time to finish what is being done after SIGTERM or Ctrl-C. Cloud Run kills after 10 s.',
   }),
 
-  ROCKPOOL_ENGINE: variable(
-    oneOf('embedded', 'google')
-      .prefault('embedded')
-      .refine((engine) => engine === 'embedded', {
-        error: 'is "google", but this release ships the embedded engine only',
-      }),
-    { group: 'Storage', description: 'What keeps messages and documents. `embedded`: this process and the data folder, nothing else.' },
-  ),
+  ROCKPOOL_ENGINE: variable(oneOf('embedded', 'google').prefault('embedded'), {
+    group: 'Storage',
+    description:
+      'What keeps messages and documents. `embedded`: one process and its data folder, nothing else. `google`: Pub/Sub, Firestore, Cloud Tasks, Cloud Storage and Secret Manager; each app is a process of its own.',
+  }),
   ROCKPOOL_DATA_DIR: variable(
     text.prefault('./.rockpool').transform((folder) => resolve(folder)),
     {
@@ -81,6 +105,12 @@ export const platformConfig = z.object({
       description: 'Folder that holds everything that is stored. One running instance at a time.',
     },
   ),
+  ROCKPOOL_SPOOL_DIR: variable(text.transform((folder) => resolve(folder)).optional(), {
+    group: 'Storage',
+    description: 'Folder in which events of senders that never retry are kept while nothing else can be written; best on another disk.',
+    defaultText: '`spool` in the data folder; none with the google engine, whose machines forget',
+    example: '/mnt/other-disk/rockpool-spool',
+  }),
   ROCKPOOL_KEY_FILE: variable(
     text.transform((file) => resolve(file)),
     {
@@ -92,6 +122,67 @@ export const platformConfig = z.object({
       example: '/etc/rockpool/secrets.key',
     },
   ),
+
+  GOOGLE_CLOUD_PROJECT: variable(text.optional(), {
+    group: 'Google Cloud',
+    description: 'Project of the google engine, which cannot do without. Log lines carry trace ids the way Cloud Logging links them.',
+    example: 'my-project',
+  }),
+  ROCKPOOL_REGION: variable(text.prefault('europe-west1'), { group: 'Google Cloud', description: 'Region of the queues and secrets.' }),
+  ROCKPOOL_BUCKET: variable(text.optional(), {
+    group: 'Google Cloud',
+    description: 'Bucket for files.',
+    defaultText: '`<project>-rockpool`',
+    example: 'my-project-rockpool',
+  }),
+  ROCKPOOL_FIRESTORE_DATABASE: variable(text.prefault('(default)'), { group: 'Google Cloud', description: 'Firestore database.' }),
+  ROCKPOOL_BUS_DELIVERY: variable(oneOf('pull', 'push'), {
+    group: 'Google Cloud',
+    description:
+      'How the dispatcher gets messages: `pull` keeps a stream open, `push` has Pub/Sub call it, so that it can sleep meanwhile.',
+    defaultText: 'push on Cloud Run, else pull',
+    example: 'pull',
+  }),
+  ROCKPOOL_CREATE_TOPOLOGY: variable(
+    oneOf('true', 'false').transform((value) => value === 'true'),
+    {
+      group: 'Google Cloud',
+      description: 'Whether missing topics, subscriptions, queues and buckets are made at start. In production Terraform makes them.',
+      defaultText: 'true with PUBSUB_EMULATOR_HOST, else false',
+      example: 'false',
+    },
+  ),
+
+  PUBSUB_EMULATOR_HOST: variable(plainEndpoint.optional(), {
+    group: 'Emulators',
+    description: 'Pub/Sub emulator. None of these is accepted on Cloud Run.',
+    example: '127.0.0.1:8085',
+  }),
+  FIRESTORE_EMULATOR_HOST: variable(plainEndpoint.optional(), {
+    group: 'Emulators',
+    description: 'Firestore emulator.',
+    example: '127.0.0.1:8086',
+  }),
+  STORAGE_EMULATOR_HOST: variable(plainUrl.optional(), {
+    group: 'Emulators',
+    description: 'Stand-in for Cloud Storage.',
+    example: 'http://127.0.0.1:8087',
+  }),
+  ROCKPOOL_TASKS_ENDPOINT: variable(plainEndpoint.optional(), {
+    group: 'Emulators',
+    description: 'Stand-in for Cloud Tasks.',
+    example: '127.0.0.1:8088',
+  }),
+  ROCKPOOL_SECRETS_ENDPOINT: variable(plainEndpoint.optional(), {
+    group: 'Emulators',
+    description: 'Stand-in for Secret Manager.',
+    example: '127.0.0.1:8089',
+  }),
+  ROCKPOOL_CERTS_URL: variable(plainUrl.optional(), {
+    group: 'Emulators',
+    description: 'Public keys of the issuer that stands in for Google’s.',
+    example: 'http://127.0.0.1:8090/certs',
+  }),
 
   ANTHROPIC_API_KEY: variable(text.optional(), {
     group: 'Models',
@@ -167,10 +258,6 @@ export const platformConfig = z.object({
   }),
 
   K_SERVICE: variable(text.optional(), { group: 'Set by the platform', description: 'Set by Cloud Run: name of the service.' }),
-  GOOGLE_CLOUD_PROJECT: variable(text.optional(), {
-    group: 'Set by the platform',
-    description: 'Google Cloud project; log lines then carry trace ids the way Cloud Logging links them.',
-  }),
   XDG_CONFIG_HOME: variable(text.optional(), { group: 'Set by the platform', description: 'Folder of this user’s settings.' }),
 });
 
@@ -194,8 +281,8 @@ export type ConfigResult =
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Read where no configuration is parsed: by the fault injection of tests, and by commands that reach an instance from elsewhere. */
-const readElsewhere = new Set(['ROCKPOOL_CRASH_AT', 'ROCKPOOL_ADMIN_TOKEN']);
+/** Read where no configuration is parsed: by the fault injection of tests. */
+const readElsewhere = new Set(['ROCKPOOL_CRASH_AT']);
 
 /** Checks an environment. An empty value counts as unset. All problems are found at once; unknown `ROCKPOOL_*` names are warnings. */
 export function parseConfig(environment: Environment): ConfigResult {
@@ -206,8 +293,36 @@ export function parseConfig(environment: Environment): ConfigResult {
     .map(unknownVariable);
 
   const result = platformConfig.safeParse({ ...machineDefaults(given), ...given });
-  if (result.success) return { config: result.data, warnings };
-  return { problems: result.error.issues.map((issue) => problemOfIssue(issue, given)), warnings };
+  const together = problemsTogether(given);
+  if (result.success && together.length === 0) return { config: result.data, warnings };
+  return { problems: [...(result.error?.issues ?? []).map((issue) => problemOfIssue(issue, given)), ...together], warnings };
+}
+
+const emulators = Object.entries(platformConfig.shape)
+  .filter(([, schema]) => (schema.meta() as unknown as VariableMeta).group === 'Emulators')
+  .map(([name]) => name as VariableName);
+
+/** What is wrong with variables that are each right. */
+function problemsTogether(given: Environment): ConfigProblem[] {
+  if (given['ROCKPOOL_ENGINE'] !== 'google') return [];
+  const problems: ConfigProblem[] = [];
+  const add = (variable: VariableName, problem: string, remedy: string) => problems.push({ variable, problem, remedy });
+  if (given['GOOGLE_CLOUD_PROJECT'] === undefined) {
+    add(
+      'GOOGLE_CLOUD_PROJECT',
+      'is missing, but the google engine has to know its project',
+      'Set GOOGLE_CLOUD_PROJECT=my-project, or leave ROCKPOOL_ENGINE out for the embedded engine.',
+    );
+  }
+  for (const name of given['K_SERVICE'] === undefined ? [] : emulators) {
+    if (given[name] !== undefined) add(name, 'is for emulators, but this is Cloud Run', 'Leave it out: the real service is used then.');
+  }
+  for (const name of ['ROCKPOOL_AGENT_HOST_URL', 'ROCKPOOL_DISPATCHER_URL', 'ROCKPOOL_SCHEDULER_URL'] as const) {
+    const url = URL.parse(given[name] ?? '');
+    if (url?.protocol === 'http:' && (given['K_SERVICE'] !== undefined || !isPrivate(url.hostname)))
+      add(name, 'is not https://, but tokens are sent there', `Set ${name} to the https:// URL of that service.`);
+  }
+  return problems;
 }
 
 /**
@@ -264,6 +379,10 @@ function machineDefaults(given: Environment): Record<string, string> {
   const keyName = createHash('sha256').update(dataFolder).digest('hex').slice(0, 16);
   return {
     ROCKPOOL_HOST: given['K_SERVICE'] ? '0.0.0.0' : '127.0.0.1',
+    ...(given['ROCKPOOL_ENGINE'] !== 'google' && { ROCKPOOL_SPOOL_DIR: join(dataFolder, 'spool') }),
+    ...(given['GOOGLE_CLOUD_PROJECT'] !== undefined && { ROCKPOOL_BUCKET: `${given['GOOGLE_CLOUD_PROJECT']}-rockpool` }),
+    ROCKPOOL_BUS_DELIVERY: given['K_SERVICE'] ? 'push' : 'pull',
+    ROCKPOOL_CREATE_TOPOLOGY: String(given['PUBSUB_EMULATOR_HOST'] !== undefined),
     ROCKPOOL_KEY_FILE: join(settings, 'rockpool', `${keyName}.key`),
   };
 }
@@ -307,6 +426,11 @@ function isHttpUrl(value: string): boolean {
 
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+/** This machine, an address of a private network (RFC 1918), or a name without dots: that of a container. */
+function isPrivate(host: string): boolean {
+  return isLoopback(host) || /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)[\d.]+$/.test(host) || /^[a-z0-9-]*[a-z][a-z0-9-]*$/i.test(host);
 }
 
 function withoutTrailingSlash(url: string): string {

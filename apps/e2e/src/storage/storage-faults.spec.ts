@@ -34,6 +34,8 @@ beforeAll(async () => {
     // What holds a conversation cannot let go of it while nothing can be written.
     ROCKPOOL_LEASE_MS: '3000',
     HTTP_SECRET: secret,
+    // Nowhere else to put anything: what the data folder does not take is refused.
+    ROCKPOOL_SPOOL_DIR: join(folder, 'fault', 'spool'),
   };
   product = await startProcess({
     command: process.execPath,

@@ -30,6 +30,8 @@ const anonymous = 'api';
 export class HttpWebhookChannel implements WebhookChannel {
   readonly name = 'http';
   readonly maxBodyBytes = 1024 * 1024;
+  /** The specification asks senders to try again; nothing makes them. */
+  readonly retries = false;
 
   verify(request: WebhookRequest, credentials: EndpointCredentials): void {
     const id = onlyHeader(request, 'webhook-id');

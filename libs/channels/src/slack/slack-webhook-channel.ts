@@ -17,6 +17,7 @@ import { slackDelivery, slackEvent, type SlackDelivery } from './slack-types.js'
 export class SlackWebhookChannel implements WebhookChannel {
   readonly name = 'slack';
   readonly maxBodyBytes = 1024 * 1024;
+  readonly retries = true;
 
   verify(request: WebhookRequest, credentials: EndpointCredentials): void {
     const timestamp = onlyHeader(request, 'x-slack-request-timestamp');

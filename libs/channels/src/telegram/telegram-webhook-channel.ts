@@ -51,6 +51,7 @@ const membershipNotices = new Set(['new_chat_members', 'left_chat_member']);
 export class TelegramWebhookChannel implements WebhookChannel {
   readonly name = 'telegram';
   readonly maxBodyBytes = 1024 * 1024;
+  readonly retries = true;
 
   verify(request: WebhookRequest, credentials: EndpointCredentials): void {
     const presented = onlyHeader(request, 'x-telegram-bot-api-secret-token');
