@@ -16,6 +16,8 @@ function refused(environment: Record<string, string>): string {
   return problemReport(result.problems);
 }
 
+const onGoogle = { ROCKPOOL_ENGINE: 'google', GOOGLE_CLOUD_PROJECT: 'pond' };
+
 describe('the configuration', () => {
   it('needs nothing to be set', () => {
     const config = accepted({});
@@ -57,8 +59,73 @@ describe('the configuration', () => {
     );
   });
 
-  it('refuses the google engine and says why', () => {
-    expect(refused({ ROCKPOOL_ENGINE: 'google' })).toContain('this release ships the embedded engine only');
+  it('takes the google engine only with a project', () => {
+    expect(refused({ ROCKPOOL_ENGINE: 'google' })).toContain('GOOGLE_CLOUD_PROJECT is missing');
+    expect(accepted({ ROCKPOOL_ENGINE: 'google', GOOGLE_CLOUD_PROJECT: 'pond' })).toMatchObject({
+      ROCKPOOL_BUCKET: 'pond-rockpool',
+      ROCKPOOL_FIRESTORE_DATABASE: '(default)',
+      ROCKPOOL_BUS_DELIVERY: 'pull',
+      ROCKPOOL_CREATE_TOPOLOGY: false,
+    });
+  });
+
+  it('has messages pushed on Cloud Run, where a process sleeps while nobody calls it', () => {
+    expect(accepted({ ...onGoogle, K_SERVICE: 'dispatcher' }).ROCKPOOL_BUS_DELIVERY).toBe('push');
+  });
+
+  it('spools to the disk of a machine that stays, and to none that is forgotten', () => {
+    expect(accepted({}).ROCKPOOL_SPOOL_DIR).toMatch(/\/\.rockpool\/spool$/);
+    expect(accepted(onGoogle).ROCKPOOL_SPOOL_DIR).toBeUndefined();
+    expect(accepted({ ...onGoogle, ROCKPOOL_SPOOL_DIR: '/mnt/spool' }).ROCKPOOL_SPOOL_DIR).toBe('/mnt/spool');
+  });
+
+  it.each(['127.0.0.1:8085', 'localhost:8085', '[::1]:8085', '10.1.2.3:8085', '172.20.0.7:8085', '192.168.0.9:8085', 'pubsub:8085'])(
+    'takes an emulator at %s, and makes the topology there',
+    (host) => {
+      const config = accepted({ ...onGoogle, PUBSUB_EMULATOR_HOST: host });
+      expect(config).toMatchObject({ PUBSUB_EMULATOR_HOST: host, ROCKPOOL_CREATE_TOPOLOGY: true });
+    },
+  );
+
+  it.each([
+    'pubsub.example.com:443',
+    '8.8.8.8:8085',
+    '172.32.0.1:8085',
+    'http://127.0.0.1:8085',
+    '127.0.0.1',
+    'evil@127.0.0.1:80',
+    '10.example.com:1',
+  ])('speaks without TLS to nobody at %s', (host) => {
+    for (const name of ['PUBSUB_EMULATOR_HOST', 'FIRESTORE_EMULATOR_HOST', 'ROCKPOOL_TASKS_ENDPOINT', 'ROCKPOOL_SECRETS_ENDPOINT'])
+      expect(refused({ ...onGoogle, [name]: host })).toContain(`${name} is`);
+  });
+
+  it('takes the stand-ins of storage and certificates as URLs, of private places only', () => {
+    expect(accepted({ ...onGoogle, STORAGE_EMULATOR_HOST: '127.0.0.1:9023' }).STORAGE_EMULATOR_HOST).toBe('http://127.0.0.1:9023');
+    expect(refused({ ...onGoogle, STORAGE_EMULATOR_HOST: 'https://storage.example.com' })).toContain('private network');
+    expect(refused({ ...onGoogle, ROCKPOOL_CERTS_URL: 'http://keys.example.com/certs' })).toContain('private network');
+  });
+
+  it('refuses every emulator on Cloud Run', () => {
+    const emulators = {
+      PUBSUB_EMULATOR_HOST: '10.0.0.1:1',
+      FIRESTORE_EMULATOR_HOST: '10.0.0.1:2',
+      STORAGE_EMULATOR_HOST: '10.0.0.1:3',
+      ROCKPOOL_TASKS_ENDPOINT: '10.0.0.1:4',
+      ROCKPOOL_SECRETS_ENDPOINT: '10.0.0.1:5',
+      ROCKPOOL_CERTS_URL: 'http://10.0.0.1:6/certs',
+    };
+    const report = refused({ ...onGoogle, ...emulators, K_SERVICE: 'ingress' });
+    for (const name of Object.keys(emulators)) expect(report).toContain(`${name} is for emulators, but this is Cloud Run`);
+  });
+
+  it('sends tokens over TLS, but on this machine and between containers', () => {
+    expect(refused({ ...onGoogle, ROCKPOOL_AGENT_HOST_URL: 'http://hosts.example.com' })).toContain('is not https://');
+    expect(refused({ ...onGoogle, K_SERVICE: 'dispatcher', ROCKPOOL_AGENT_HOST_URL: 'http://10.0.0.1' })).toContain('is not https://');
+    expect(accepted({ ...onGoogle, ROCKPOOL_AGENT_HOST_URL: 'http://agent-host:8080/' }).ROCKPOOL_AGENT_HOST_URL).toBe(
+      'http://agent-host:8080',
+    );
+    expect(accepted({ ROCKPOOL_AGENT_HOST_URL: 'http://hosts.example.com' }).ROCKPOOL_AGENT_HOST_URL).toBe('http://hosts.example.com');
   });
 
   it('wants https where channels deliver, except on this machine', () => {
