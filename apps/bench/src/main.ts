@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { Command } from 'commander';
+import { measureAcks } from './acks.bench.js';
 import { measureDurability } from './durability.bench.js';
 import { measureFairness } from './fairness.bench.js';
 import { table, type Figure } from './figures.js';
@@ -13,6 +14,7 @@ const benchmarks: Record<string, (short: boolean) => Promise<Figure[]>> = {
   start: (short) => measureStart(short ? 1 : 5),
   soak: (short) => measureSoak(short ? 30 : 180),
   fairness: (short) => measureFairness(short ? 1 : 3, short ? 10 : 20),
+  acks: (short) => measureAcks(short ? 20 : 600),
   durability: (short) => measureDurability(short ? 3 : 15),
 };
 
