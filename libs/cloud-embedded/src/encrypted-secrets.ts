@@ -1,5 +1,5 @@
-import { Secrets, type SecretName, type SecretVersion } from '@rockpool/cloud';
-import { InvalidInput, NotFound, RockpoolError } from '@rockpool/contracts';
+import { checkedSecretValue, refuseBadSecretName, secretLabel, Secrets, type SecretName, type SecretVersion } from '@rockpool/cloud';
+import { NotFound, RockpoolError } from '@rockpool/contracts';
 import { timingSafeEqual } from 'node:crypto';
 import type { Database } from './database.js';
 import { newKey, open, seal, type Sealed } from './encrypted-secrets/cipher.js';
@@ -23,10 +23,6 @@ const schema = `
     PRIMARY KEY (tenant, field, version)
   ) WITHOUT ROWID, STRICT;
 `;
-
-/** Secret Manager takes as much. */
-const maxBytes = 65_536;
-const namePattern = /^[a-z0-9-]{1,100}$/;
 
 export interface EncryptedSecretsOptions {
   /** The master keys, mode 0600, made when absent. Whoever has this file and the database has every secret: back them up apart. */
@@ -87,11 +83,8 @@ export class EncryptedSecrets extends Secrets {
   }
 
   async put(name: SecretName, value: string): Promise<number> {
-    refuseBadName(name);
-    const plain = Buffer.from(value);
-    if (plain.length === 0 || plain.length > maxBytes || !value.isWellFormed()) {
-      throw new InvalidInput(`the value for ${label(name)} has to be 1 to ${maxBytes} bytes of text`);
-    }
+    refuseBadSecretName(name);
+    const plain = checkedSecretValue(name, value);
     return this.#database.write(() => {
       const [current] = this.#rows(name, 'enabled = 1', 1);
       if (current !== undefined && sameBytes(this.#decrypt(name, current), plain)) return current.version;
@@ -106,21 +99,22 @@ export class EncryptedSecrets extends Secrets {
   }
 
   async get(name: SecretName, version?: number): Promise<string> {
-    refuseBadName(name);
+    refuseBadSecretName(name);
     return this.#database.read(() => {
       const rows = version === undefined ? this.#rows(name, 'enabled = 1', 1) : this.#rows(name, 'enabled = 1 AND version = ?', 1, version);
-      if (rows[0] === undefined) throw new NotFound(`there is no ${version === undefined ? '' : `version ${version} of `}${label(name)}`);
+      if (rows[0] === undefined)
+        throw new NotFound(`there is no ${version === undefined ? '' : `version ${version} of `}${secretLabel(name)}`);
       return this.#decrypt(name, rows[0]).toString();
     });
   }
 
   async getAll(name: SecretName): Promise<string[]> {
-    refuseBadName(name);
+    refuseBadSecretName(name);
     return this.#database.read(() => this.#rows(name, 'enabled = 1').map((row) => this.#decrypt(name, row).toString()));
   }
 
   async versions(name: SecretName): Promise<SecretVersion[]> {
-    refuseBadName(name);
+    refuseBadSecretName(name);
     return this.#database.read(() =>
       this.#rows(name, 'TRUE').map((row) => ({
         version: row.version,
@@ -131,16 +125,16 @@ export class EncryptedSecrets extends Secrets {
   }
 
   async disable(name: SecretName, version: number): Promise<void> {
-    refuseBadName(name);
+    refuseBadSecretName(name);
     await this.#database.write(() => {
       const statement = this.#database.prepare('UPDATE secrets SET enabled = 0 WHERE tenant = ? AND field = ? AND version = ?');
       if (statement.run(name.tenant, name.field, version).changes === 0)
-        throw new NotFound(`there is no version ${version} of ${label(name)}`);
+        throw new NotFound(`there is no version ${version} of ${secretLabel(name)}`);
     });
   }
 
   async delete(name: SecretName): Promise<void> {
-    refuseBadName(name);
+    refuseBadSecretName(name);
     await this.#database.write(() => {
       this.#database.prepare('DELETE FROM secrets WHERE tenant = ? AND field = ?').run(name.tenant, name.field);
       this.#database
@@ -150,7 +144,7 @@ export class EncryptedSecrets extends Secrets {
   }
 
   async list(tenant: string): Promise<string[]> {
-    refuseBadName({ tenant, field: 'any' });
+    refuseBadSecretName({ tenant, field: 'any' });
     return this.#database.read(() =>
       this.#database
         .prepare('SELECT DISTINCT field FROM secrets WHERE tenant = ? ORDER BY field')
@@ -193,7 +187,7 @@ export class EncryptedSecrets extends Secrets {
     if (plain !== undefined) return plain;
     throw new RockpoolError(
       'internal',
-      `version ${row.version} of ${label(name)} was altered in the database; delete it and store it again`,
+      `version ${row.version} of ${secretLabel(name)} was altered in the database; delete it and store it again`,
     );
   }
 
@@ -230,16 +224,6 @@ function secretContext({ tenant, field }: SecretName, version: number): string[]
 
 function keyContext(tenant: string, masterKey: string): string[] {
   return ['rockpool data key v1', tenant, masterKey];
-}
-
-function refuseBadName({ tenant, field }: SecretName): void {
-  for (const part of [tenant, field]) {
-    if (!namePattern.test(part)) throw new InvalidInput('a secret is named by tenant and field, each 1 to 100 of a-z, 0-9 and -');
-  }
-}
-
-function label({ tenant, field }: SecretName): string {
-  return `secret://${tenant}/${field}`;
 }
 
 function sameBytes(one: Buffer, other: Buffer): boolean {

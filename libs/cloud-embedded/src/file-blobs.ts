@@ -1,5 +1,5 @@
-import { type BlobInfo, Blobs, type Secrets } from '@rockpool/cloud';
-import { Conflict, InvalidInput, NotFound, RockpoolError } from '@rockpool/contracts';
+import { blobCursor, type BlobInfo, Blobs, checkedBlobPage, refuseBadBlobKey, refuseBadContentType, type Secrets } from '@rockpool/cloud';
+import { Conflict, NotFound, RockpoolError } from '@rockpool/contracts';
 import type { Readable } from 'node:stream';
 import type { Database } from './database.js';
 import { ContentFiles } from './file-blobs/content-files.js';
@@ -16,10 +16,6 @@ const schema = `
     updated_at INTEGER NOT NULL
   ) WITHOUT ROWID, STRICT;
 `;
-
-const maxKeyBytes = 1_000;
-const defaultLimit = 100;
-const maxLimit = 1_000;
 
 export interface FileBlobsOptions {
   /** Where the content lies; made when absent. Only with the database does it make sense: back up both together. */
@@ -66,9 +62,9 @@ export class FileBlobs extends Blobs {
   }
 
   async put(key: string, content: Uint8Array | Readable, options: { contentType?: string; ifGeneration?: string } = {}): Promise<BlobInfo> {
-    refuseBadKey(key);
+    refuseBadBlobKey(key);
     const { contentType = 'application/octet-stream', ifGeneration } = options;
-    if (!/^[\x20-\x7e]{1,255}$/.test(contentType)) throw new InvalidInput('a content type is 1 to 255 printable ASCII characters');
+    refuseBadContentType(contentType);
     const { file, sizeBytes } = await this.#files.create(content);
     let written: { info: BlobInfo; replaced: string | undefined };
     try {
@@ -97,7 +93,7 @@ export class FileBlobs extends Blobs {
   }
 
   async get(key: string): Promise<{ info: BlobInfo; content: Readable }> {
-    refuseBadKey(key);
+    refuseBadBlobKey(key);
     for (;;) {
       const row = this.#database.read(() => this.#row(key));
       if (row === undefined) throw new NotFound(`there is no blob ${key}`);
@@ -110,13 +106,13 @@ export class FileBlobs extends Blobs {
   }
 
   async head(key: string): Promise<BlobInfo | undefined> {
-    refuseBadKey(key);
+    refuseBadBlobKey(key);
     const row = this.#database.read(() => this.#row(key));
     return row && infoOf(row);
   }
 
   async delete(key: string, options: { ifGeneration?: string } = {}): Promise<void> {
-    refuseBadKey(key);
+    refuseBadBlobKey(key);
     const deleted = await this.#database.write(() => {
       const before = this.#row(key);
       refuseOtherGeneration(key, before, options.ifGeneration);
@@ -127,21 +123,19 @@ export class FileBlobs extends Blobs {
   }
 
   async list(prefix: string, page: { limit?: number; cursor?: string } = {}): Promise<{ items: BlobInfo[]; nextCursor?: string }> {
-    const limit = page.limit ?? defaultLimit;
-    if (!Number.isInteger(limit) || limit < 1 || limit > maxLimit) throw new InvalidInput(`a page has 1 to ${maxLimit} blobs`);
-    if (!prefix.isWellFormed()) throw new InvalidInput('the prefix is not well-formed Unicode');
+    const { limit, afterKey } = checkedBlobPage(prefix, page);
     // Keys with one prefix stand side by side, so the first that lacks it ends the page. One more than asked for tells whether there is a next page.
-    const [start, condition] = page.cursor === undefined ? [prefix, 'key >= ?'] : [keyOf(page.cursor, prefix), 'key > ?'];
+    const [start, condition] = afterKey === undefined ? [prefix, 'key >= ?'] : [afterKey, 'key > ?'];
     const rows = this.#database
       .read(() => this.#database.prepare(`SELECT * FROM blobs WHERE ${condition} ORDER BY key LIMIT ?`).all(start, limit + 1))
       .map((row) => row as unknown as BlobRow)
       .filter(({ key }) => key.startsWith(prefix));
     const items = rows.slice(0, limit).map(infoOf);
-    return rows.length > limit ? { items, nextCursor: cursorOf(items.at(-1)!.key) } : { items };
+    return rows.length > limit ? { items, nextCursor: blobCursor(items.at(-1)!.key) } : { items };
   }
 
   async signedUrl(key: string, { expiresInMs }: { expiresInMs: number }): Promise<string> {
-    refuseBadKey(key);
+    refuseBadBlobKey(key);
     return this.#signer.sign(key, expiresInMs);
   }
 
@@ -181,28 +175,4 @@ function infoOf(row: Omit<BlobRow, 'file'>): BlobInfo {
 function refuseOtherGeneration(key: string, row: BlobRow | undefined, wanted: string | undefined): void {
   const current = String(row?.generation ?? 0);
   if (wanted !== undefined && wanted !== current) throw new Conflict(`blob ${key} is not at generation ${wanted}`);
-}
-
-function refuseBadKey(key: string): void {
-  const parts = key.split('/');
-  if (
-    !key.isWellFormed() ||
-    Buffer.byteLength(key) > maxKeyBytes ||
-    /\p{Cc}/u.test(key) ||
-    parts.some((part) => ['', '.', '..'].includes(part))
-  ) {
-    throw new InvalidInput(
-      `a blob key is parts joined by /, none of them empty, . or .., at most ${maxKeyBytes} bytes without control characters`,
-    );
-  }
-}
-
-function cursorOf(key: string): string {
-  return Buffer.from(key).toString('base64url');
-}
-
-function keyOf(cursor: string, prefix: string): string {
-  const key = Buffer.from(cursor, 'base64url').toString();
-  if (cursorOf(key) !== cursor || !key.startsWith(prefix)) throw new InvalidInput('the cursor is none that a list with this prefix gave');
-  return key;
 }

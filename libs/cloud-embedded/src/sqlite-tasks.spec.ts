@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { QueueSpec } from '@rockpool/cloud';
-import { eventually, ManualClock, TaskReceiver, tasksContract } from '@rockpool/cloud/testing';
+import { eventually, ManualClock, ownDispatchContract, TaskReceiver, tasksContract, type TasksHarness } from '@rockpool/cloud/testing';
 import { codeOf } from '@rockpool/contracts';
 import { Database } from './database.js';
 import { LocalIdentity } from './local-identity.js';
@@ -50,13 +50,15 @@ async function open(queues: readonly QueueSpec[] = [work], over = database): Pro
   return tasks;
 }
 
-tasksContract('SqliteTasks', async (queues) => ({
+const harness = async (queues: readonly QueueSpec[]): Promise<TasksHarness> => ({
   tasks: await open(queues),
   identity,
   now: clock.now,
   advance: (milliseconds) => clock.advance(milliseconds),
   close: async () => undefined,
-}));
+});
+tasksContract('SqliteTasks', harness);
+ownDispatchContract('SqliteTasks', harness);
 
 describe('SqliteTasks', () => {
   let receiver: TaskReceiver;

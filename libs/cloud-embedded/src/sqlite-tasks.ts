@@ -1,23 +1,12 @@
-import { type Identity, type QueueSpec, type QueueStats, type TaskRequest, Tasks } from '@rockpool/cloud';
-import { InvalidInput, NotFound, RockpoolError } from '@rockpool/contracts';
-import { randomUUID } from 'node:crypto';
-import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { checkedTask, type Identity, type QueueSpec, type QueueStats, refuseBadQueue, type TaskRequest, Tasks } from '@rockpool/cloud';
+import { NotFound, RockpoolError } from '@rockpool/contracts';
 import type { Database } from './database.js';
 import { type Clock, systemClock } from './sqlite-tasks/clock.js';
 import { HttpSender } from './sqlite-tasks/http-sender.js';
 import { TaskQueue, type TaskFailure } from './sqlite-tasks/task-queue.js';
 import { type NewTask, TaskStore } from './sqlite-tasks/task-store.js';
 
-const maxBodyBytes = 102_400;
-const maxAheadMs = 30 * 86_400_000;
-const minDeadlineMs = 15_000;
-const maxDeadlineMs = 30 * 60_000;
-const defaultDeadlineMs = 10 * 60_000;
 const defaultDrainMs = 5_000;
-const namePattern = /^[A-Za-z0-9_-]{1,500}$/;
-/** Headers that are ours, the connection's or the framing's. */
-const reservedHeaders =
-  /^(?:authorization|host|connection|content-length|expect|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|x-rockpool-task-.*)$/i;
 
 export interface SqliteTasksOptions {
   queues: readonly QueueSpec[];
@@ -66,7 +55,7 @@ export class SqliteTasks extends Tasks {
   async create(request: TaskRequest): Promise<string> {
     const queue = this.#queue(request.queue);
     if (this.#closing !== undefined) throw new RockpoolError('unavailable', 'tasks are closed');
-    const task = checked(request, this.#clock.now());
+    const task = checkedTask(request, this.#clock.now());
     await this.#store.create(task, this.#clock.now());
     queue.wake();
     return task.name;
@@ -102,52 +91,4 @@ function requestHeaders(task: NewTask & { attempt: number }, token: string): Rec
     'x-rockpool-task-queue': task.queue,
     'x-rockpool-task-attempt': String(task.attempt),
   };
-}
-
-/** The task as it is stored, or `invalid` with the rule that it breaks. */
-function checked(request: TaskRequest, now: number): NewTask {
-  const { queue, name = randomUUID(), url, audience, body, deadlineMs = defaultDeadlineMs } = request;
-  const dueAt = Math.max(request.scheduleAt?.getTime() ?? now, now);
-  if (!namePattern.test(name)) throw new InvalidInput('a task name has 1 to 500 letters, digits, - and _');
-  if (!URL.canParse(url) || !/^https?:\/\//i.test(url) || new URL(url).username !== '')
-    throw new InvalidInput('a task needs an absolute http or https URL without credentials');
-  if (audience === '') throw new InvalidInput('a task needs the audience of its token');
-  if (body.byteLength > maxBodyBytes)
-    throw new InvalidInput(`a task body has at most ${maxBodyBytes} bytes, this one has ${body.byteLength}`);
-  if (!(dueAt <= now + maxAheadMs)) throw new InvalidInput('a task can be scheduled at most 30 days ahead');
-  if (!(deadlineMs >= minDeadlineMs && deadlineMs <= maxDeadlineMs)) throw new InvalidInput('the deadline of a task is 15 s to 30 min');
-  const headers: Record<string, string> = {};
-  for (const [header, value] of Object.entries(request.headers ?? {})) {
-    if (reservedHeaders.test(header)) throw new InvalidInput(`a task cannot set the header ${header}`);
-    try {
-      validateHeaderName(header);
-      validateHeaderValue(header, value);
-    } catch (cause) {
-      throw new InvalidInput(`the header ${JSON.stringify(header)} of the task is not one that HTTP allows`, { cause });
-    }
-    headers[header.toLowerCase()] = value;
-  }
-  // A copy: the caller may reuse its buffer before the commit.
-  return { queue, name, url, audience, headers, dueAt, deadlineMs: Math.round(deadlineMs), body: new Uint8Array(body) };
-}
-
-function refuseBadQueue({
-  name,
-  maxDispatchesPerSecond,
-  maxConcurrentDispatches,
-  maxAttempts,
-  maxRetryDurationMs,
-  minBackoffMs,
-  maxBackoffMs,
-}: QueueSpec): void {
-  const sound =
-    namePattern.test(name) &&
-    maxDispatchesPerSecond > 0 &&
-    Number.isInteger(maxConcurrentDispatches) &&
-    maxConcurrentDispatches > 0 &&
-    maxAttempts >= 1 &&
-    maxRetryDurationMs >= 0 &&
-    minBackoffMs >= 0 &&
-    maxBackoffMs >= minBackoffMs;
-  if (!sound) throw new InvalidInput(`the task queue ${name} has limits that make no sense`);
 }

@@ -1,4 +1,6 @@
-/** Limits and retries of one queue. Both `maxAttempts` and `maxRetryDurationMs` must be reached before a task is dropped (Cloud Tasks does the same). */
+/**
+ * Limits and retries of one queue: its name has 1 to 100 letters, digits and `-`; at most 500 dispatches a second, 5,000 at once. Both `maxAttempts` and `maxRetryDurationMs` must be reached before a task is dropped (Cloud Tasks does the same).
+ */
 export interface QueueSpec {
   readonly name: string;
   readonly maxDispatchesPerSecond: number;
@@ -22,9 +24,12 @@ export interface TaskRequest {
   readonly name?: string;
   /** Absolute, http or https. */
   readonly url: string;
-  /** At most 100 KB (102,400 bytes). */
+  /** At most 96,000 bytes; what is larger goes by reference. */
   readonly body: Uint8Array;
-  /** Sent as given, such as `content-type` and `traceparent`. Not `authorization`, nor what HTTP itself or `x-rockpool-task-…` is for. */
+  /**
+   * Sent as given, such as `content-type` and `traceparent`. Not `authorization`, nor what HTTP itself, `x-rockpool-task-…` or Google's own names are for. Name,
+   * URL, audience and headers have at most 3,000 bytes together.
+   */
   readonly headers?: Readonly<Record<string, string>>;
   /** The request carries `Authorization: Bearer <OIDC token>` for this audience, and `x-rockpool-task-name`. */
   readonly audience: string;
@@ -39,8 +44,8 @@ export interface QueueStats {
   pending: number;
   /** Milliseconds the most overdue task is late; 0 when none is. */
   oldestLateMs: number;
-  /** Given up since the data folder was made. */
-  dropped: number;
+  /** Given up since the data folder was made. Absent when the engine does not count them: then the service's own metrics do. */
+  dropped?: number;
 }
 
 /**
@@ -49,9 +54,9 @@ export interface QueueStats {
 export abstract class Tasks {
   /** Resolves with the task's name once the task is durable. After `close` it rejects with `unavailable`. */
   abstract create(task: TaskRequest): Promise<string>;
-  /** True when it was still waiting and will not be delivered; false when it is unknown, running or done. */
+  /** True when it was still waiting and will not be delivered; false when it is unknown, running or done. A service that dispatches may begin to at that very moment. */
   abstract cancel(queue: string, name: string): Promise<boolean>;
   abstract stats(queue: string): Promise<QueueStats>;
-  /** Stops dispatching; requests under way are given `drainMs`, then aborted and tried again after the next start. */
+  /** An engine that dispatches by itself stops: requests under way are given `drainMs`, then aborted and tried again after the next start. Where a service dispatches, it goes on. */
   abstract close(drainMs?: number): Promise<void>;
 }

@@ -5,7 +5,7 @@ export { messageBusContract, messageOf, subscriptionFor, type OpenBus, type Open
 export { gate, Recorder, textOf } from './recorder.js';
 export { blobsContract, type BlobsHarness } from './blobs.contract.js';
 export { contractIndexes, documentsContract, type OpenDocuments, type OpenedDocuments } from './documents.contract.js';
-export { tasksContract } from './tasks.contract.js';
+export { ownDispatchContract, tasksContract } from './tasks.contract.js';
 export { type TasksHarness } from './task-bench.js';
 export { TaskReceiver, type ReceivedTask, type TaskAnswer } from './task-receiver.js';
 export { ManualClock } from './manual-clock.js';

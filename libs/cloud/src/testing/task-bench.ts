@@ -1,4 +1,4 @@
-import { afterEach, beforeEach } from '@jest/globals';
+import { afterEach, beforeEach, expect } from '@jest/globals';
 import { codeOf } from '@rockpool/contracts';
 import type { Identity } from '../identity.js';
 import type { QueueSpec, TaskRequest, Tasks } from '../tasks.js';
@@ -74,6 +74,11 @@ export class TaskBench {
 
   async ended(queueName = 'work'): Promise<void> {
     await eventually(`the end of what is in ${queueName}`, async () => (await this.tasks.stats(queueName)).pending === 0);
+  }
+
+  /** An engine that counts what it gave up has counted so many. */
+  async expectDropped(queueName: string, count: number): Promise<void> {
+    expect([count, undefined]).toContain((await this.tasks.stats(queueName)).dropped);
   }
 
   /** Proves that whatever was due has been dispatched: a task created now arrives. */

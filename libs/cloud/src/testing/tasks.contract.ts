@@ -113,17 +113,20 @@ export function tasksContract(driver: string, open: (queues: readonly QueueSpec[
         await opened;
         return { status: 200 };
       });
-      expect(await bench.tasks.stats('narrow')).toEqual({ pending: 0, oldestLateMs: 0, dropped: 0 });
+      expect(await bench.tasks.stats('narrow')).toMatchObject({ pending: 0, oldestLateMs: 0 });
       for (let count = 0; count < 3; count += 1) await bench.create('/', { queue: 'narrow' });
       await bench.create('/', { queue: 'narrow', ...bench.inMs(hour) });
       await bench.receiver.got(2);
       await bench.harness.advance(5_000);
-      expect(await bench.tasks.stats('narrow')).toEqual({ pending: 4, oldestLateMs: 5_000, dropped: 0 });
+      expect(await bench.tasks.stats('narrow')).toMatchObject({ pending: 4, oldestLateMs: 5_000 });
+      await bench.expectDropped('narrow', 0);
       finish();
     });
 
     it.each<[string, Partial<TaskRequest>]>([
-      ['a body over 100 KB', { body: new Uint8Array(102_401) }],
+      ['a body over 96,000 bytes', { body: new Uint8Array(96_001) }],
+      ['more than 3,000 bytes of headers', { headers: { 'x-a': 'x'.repeat(3_000) } }],
+      ['a URL over 2,083 characters', { url: `http://127.0.0.1/${'x'.repeat(2_083)}` }],
       ['a name with other characters', { name: 'a/b' }],
       ['an empty name', { name: '' }],
       ['a name over 500 characters', { name: 'x'.repeat(501) }],
@@ -139,6 +142,7 @@ export function tasksContract(driver: string, open: (queues: readonly QueueSpec[
       ['a host of its own', { headers: { Host: 'elsewhere' } }],
       ['framing of its own', { headers: { 'transfer-encoding': 'chunked' } }],
       ['a task header of its own', { headers: { 'X-Rockpool-Task-Name': 'another' } }],
+      ['a header that only Google sets', { headers: { 'X-CloudTasks-TaskName': 'another' } }],
       ['a header name that is none', { headers: { 'a b': 'x' } }],
       ['a header that breaks out of its line', { headers: { 'x-a': 'x\r\nx-b: y' } }],
     ])('refuses %s', async (_what, more) => {
@@ -149,14 +153,15 @@ export function tasksContract(driver: string, open: (queues: readonly QueueSpec[
     it('takes what is just within the limits', async () => {
       const name = await bench.create('/', {
         name: 'x'.repeat(500),
-        body: new Uint8Array(102_400),
+        body: new Uint8Array(96_000),
+        headers: { 'x-a': 'x'.repeat(2_400) },
         deadlineMs: 1_800_000,
         ...bench.inMs(30 * 24 * hour),
       });
       expect(await codeFrom(bench.create('/', bench.inMs(30 * 24 * hour + 1_000)))).toBe('invalid');
       expect(await bench.tasks.cancel('work', name)).toBe(true);
-      await bench.create('/', { body: new Uint8Array(102_400) });
-      expect((await bench.receiver.got(1)).body).toHaveLength(102_400);
+      await bench.create('/', { body: new Uint8Array(96_000) });
+      expect((await bench.receiver.got(1)).body).toHaveLength(96_000);
     });
 
     it('knows no queue that it was not given', async () => {
@@ -164,29 +169,47 @@ export function tasksContract(driver: string, open: (queues: readonly QueueSpec[
       for (const attempt of attempts) expect(await codeFrom(attempt)).toBe('not_found');
     });
 
-    describe('closing', () => {
-      it('lets what is under way come to its end, and begins nothing', async () => {
-        const { opened, open: finish } = gate();
-        bench.receiver.answerWith(async () => {
-          await opened;
-          return { status: 200 };
-        });
-        for (let count = 0; count < 3; count += 1) await bench.create('/', { queue: 'narrow' });
-        await bench.receiver.got(2);
-        const closed = bench.tasks.close(60_000);
-        expect(await codeFrom(bench.create('/'))).toBe('unavailable');
-        finish();
-        await closed;
-        expect(bench.receiver.received).toHaveLength(2);
-      });
+    it('takes nothing once it is closed', async () => {
+      await bench.tasks.close(0);
+      expect(await codeFrom(bench.create('/'))).toBe('unavailable');
+    });
+  });
+}
 
-      it('aborts what takes longer than the drain', async () => {
-        bench.receiver.answerWith(() => new Promise(() => undefined));
-        await bench.create('/');
-        const { aborted } = await bench.receiver.got(1);
-        await bench.tasks.close(0);
-        await aborted;
+/** What a driver does besides when it dispatches by itself, and no service does it. */
+export function ownDispatchContract(driver: string, open: (queues: readonly QueueSpec[]) => Promise<TasksHarness>): void {
+  describe(`${driver} dispatches by itself`, () => {
+    const bench = new TaskBench(open);
+
+    it('and counts what it gave up', async () => {
+      bench.receiver.answerWith(() => ({ status: 500 }));
+      await bench.create('/', { queue: 'impatient' });
+      await bench.gotInTime(2);
+      await bench.ended('impatient');
+      expect((await bench.tasks.stats('impatient')).dropped).toBe(1);
+      expect((await bench.tasks.stats('work')).dropped).toBe(0);
+    });
+
+    it('and closing lets what is under way come to its end, and begins nothing', async () => {
+      const { opened, open: finish } = gate();
+      bench.receiver.answerWith(async () => {
+        await opened;
+        return { status: 200 };
       });
+      for (let count = 0; count < 3; count += 1) await bench.create('/', { queue: 'narrow' });
+      await bench.receiver.got(2);
+      const closed = bench.tasks.close(60_000);
+      finish();
+      await closed;
+      expect(bench.receiver.received).toHaveLength(2);
+    });
+
+    it('and closing aborts what takes longer than the drain', async () => {
+      bench.receiver.answerWith(() => new Promise(() => undefined));
+      await bench.create('/');
+      const { aborted } = await bench.receiver.got(1);
+      await bench.tasks.close(0);
+      await aborted;
     });
   });
 }
