@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort, signStandardWebhook, startProcess, type RunningProcess } from '@rockpool/testkit';
+import type { Bundle } from './bundle.js';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('../../../..', import.meta.url));
+const secret = `whsec_${Buffer.from('a secret of thirty-two bytes ....').toString('base64')}`;
+
+describe('the image of the whole product', () => {
+  let place: string;
+  let bundle: Bundle;
+  let product: RunningProcess;
+  let url: string;
+  let environment: Record<string, string>;
+  const main = () => join(bundle.folder, 'main.js');
+
+  beforeAll(async () => {
+    // Outside the repository: there is no node_modules above it.
+    place = await mkdtemp(join(tmpdir(), 'rockpool-image-'));
+    const bundler = join(root, 'tools/deploy/dist/images/main.js');
+    if (!existsSync(bundler)) throw new Error('the tools are not built: npm run build');
+    const { stdout } = await run(process.execPath, [bundler, 'rockpool', '--out', join(place, 'app'), '--json'], { cwd: place });
+    bundle = JSON.parse(stdout) as Bundle;
+    const port = await freePort();
+    url = `http://127.0.0.1:${port}`;
+    environment = {
+      PORT: String(port),
+      ROCKPOOL_DATA_DIR: join(place, 'data'),
+      ROCKPOOL_KEY_FILE: join(place, 'keys', 'master.key'),
+      ROCKPOOL_LOG_FORMAT: 'json',
+      STAYS_INSIDE: pathToFileURL(`${bundle.folder}/`).href,
+    };
+    const began = performance.now();
+    product = await startProcess({
+      command: process.execPath,
+      args: ['--import', fileURLToPath(new URL('./stays-inside.fixture.ts', import.meta.url)), main()],
+      cwd: place,
+      env: environment,
+      dataDir: environment['ROCKPOOL_DATA_DIR']!,
+      readyUrl: `${url}/readyz`,
+      timeoutMs: 30_000,
+    });
+    process.stdout.write(`the bundled product was ready after ${Math.round(performance.now() - began)} ms\n`);
+  }, 60_000);
+
+  afterAll(async () => {
+    await product?.stop();
+    await rm(place, { recursive: true, force: true });
+  });
+
+  it('answers a signed webhook, with what its other commands applied', async () => {
+    const file = join(place, 'tenants.yaml');
+    await writeFile(file, 'tenants: { alice: { channels: { http: { secret: "env://HTTP_SECRET" }, web: { access: public } } } }');
+    await run(process.execPath, [main(), 'apply', file, '--yes'], { cwd: place, env: { ...environment, HTTP_SECRET: secret } });
+
+    const body = JSON.stringify({ conversation: 'c', from: { id: 'ann' }, text: 'echo hello image' });
+    const response = await fetch(`${url}/webhooks/http/alice?wait=20`, {
+      method: 'POST',
+      ...signStandardWebhook({ secret, id: 'msg_1', body }),
+    } as RequestInit);
+
+    expect(response.status).toBe(200);
+    expect(JSON.stringify(await response.json())).toContain('hello image');
+  });
+
+  it('serves the files that its modules read from beside themselves', async () => {
+    const page = await (await fetch(`${url}/chat/alice`)).text();
+    const script = /\/chat-assets\/chat\.js\?v=\w+/.exec(page)?.[0];
+    expect((await fetch(`${url}${script}`)).status).toBe(200);
+  });
+
+  it('says its version', async () => {
+    const { stdout } = await run(process.execPath, [main(), '--version'], { cwd: place });
+    const { version } = JSON.parse(await readFile(join(root, 'apps/cli/package.json'), 'utf8')) as { version: string };
+    expect(stdout.trim()).toBe(version);
+  });
+
+  it('holds nothing that only development needs', () => {
+    const development =
+      /^(@rockpool\/(testkit|deploy|dev|e2e|bench)|@types\/|@jest\/|jest|typescript|@swc\/|eslint|prettier|nx|@nx\/|knip|rolldown|fast-check|autocannon)/;
+    expect(bundle.packages).toContain('@rockpool/ingress');
+    expect(bundle.packages.filter((name) => development.test(name))).toEqual([]);
+  });
+
+  it('loads no cloud, model or browser library when it starts', () => {
+    const atStart = bundle.files.filter((file) => file.atStart).flatMap(({ packages }) => Object.keys(packages));
+    expect(atStart.filter((name) => /^(@google-cloud\/|google-|@grpc\/|@ai-sdk\/|undici$|@clack\/)/.test(name))).toEqual([]);
+  });
+
+  it('carries the licences of what is in it', async () => {
+    const licences = await readFile(join(bundle.folder, 'LICENSES.txt'), 'utf8');
+    expect(licences).toMatch(/^@nestjs\/core$/m);
+    expect(licences).toMatch(/^fastify$/m);
+  });
+
+  it('ends with 0 when it is told to', async () => {
+    expect(await product.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+});
