@@ -98,4 +98,12 @@ export abstract class Documents {
    * Resolves once the first call was made; the function stops it.
    */
   abstract watch<Data>(query: Query, listener: (snapshot: Snapshot<Data>) => void): Promise<() => void>;
+
+  /**
+   * Milliseconds since the epoch by the engine's clock, for what processes agree on by time, such as leases: it does not step with the clock of a machine, and two
+   * processes on one engine differ by no more than a round trip. What is here is right for an engine that only one process can open.
+   */
+  now(): number {
+    return performance.timeOrigin + performance.now();
+  }
 }

@@ -68,7 +68,7 @@ export class ConversationLeases {
     return this.documents.transaction(async (transaction) => {
       const conversation = await this.read(transaction, tenantId, conversationId);
       if (!conversation) return { kind: 'empty' };
-      const now = this.now();
+      const now = this.documents.now();
       const held = conversation.lease;
       if (held && held.expiresAt > now && (this.options.mayBeAlive?.(held.holder) ?? true)) {
         return { kind: 'held', ownWake: held.wakeId === wakeId, expiresInMs: held.expiresAt - now };
@@ -84,7 +84,7 @@ export class ConversationLeases {
   /** Keeps the lease. Rejects with `stale_lease` when it was taken. */
   async renew(claim: Claim): Promise<void> {
     await this.fenced(claim, (transaction, conversation, lease) => {
-      transaction.set(this.path(claim), { ...conversation, lease: { ...lease, expiresAt: this.now() + this.options.leaseMs } });
+      transaction.set(this.path(claim), { ...conversation, lease: { ...lease, expiresAt: this.documents.now() + this.options.leaseMs } });
     });
   }
 
@@ -150,7 +150,7 @@ export class ConversationLeases {
       for (const turn of turns) this.putTurn(transaction, end(turn));
       write(transaction);
       if (next.kind === 'turns') {
-        return this.begin(transaction, conversation, { ...lease, expiresAt: this.now() + this.options.leaseMs }, next);
+        return this.begin(transaction, conversation, { ...lease, expiresAt: this.documents.now() + this.options.leaseMs }, next);
       }
       this.put(transaction, claim, { ...conversation, lease: undefined });
       return next;

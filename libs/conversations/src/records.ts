@@ -76,6 +76,7 @@ export interface TurnRecord {
 export interface Lease {
   readonly holder: string;
   readonly token: number;
+  /** By `Documents.now()`, the clock that all holders share. */
   readonly expiresAt: number;
   /** The wake whose delivery this claim runs in: a redelivery of that one must wait, any other may be acknowledged. */
   readonly wakeId: string;

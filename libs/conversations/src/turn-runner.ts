@@ -201,18 +201,18 @@ export class TurnRunner {
 
   /** Renews the lease at a third of its time; `lost` is aborted as soon as it is known to be gone, or can no longer be shown to be ours. */
   private keepLease(claim: Claim, lost: AbortController): () => void {
-    let validUntil = Date.now() + this.leases.leaseMs;
+    let validUntil = performance.now() + this.leases.leaseMs;
     let busy = false;
     const timer = setInterval(() => {
       if (busy) return;
       busy = true;
-      const renewedAt = Date.now();
+      const renewedAt = performance.now();
       this.leases
         .renew(claim)
         .then(() => (validUntil = renewedAt + this.leases.leaseMs))
         .catch((error: unknown) => {
           this.options.onWarning('the lease could not be renewed', error, claim.turn);
-          if (codeOf(error) === 'stale_lease' || Date.now() >= validUntil) {
+          if (codeOf(error) === 'stale_lease' || performance.now() >= validUntil) {
             lost.abort(codeOf(error) === 'stale_lease' ? error : new StaleLease('the lease ran out'));
           }
         })
