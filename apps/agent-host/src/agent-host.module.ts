@@ -11,7 +11,7 @@ import {
   type LeaseOptions,
 } from '@rockpool/conversations';
 import { Models, type ModelsConfig } from '@rockpool/models';
-import { LOGGER, provide, Shutdown, type Logger } from '@rockpool/service';
+import { AUDIENCE, LOGGER, provide, Shutdown, type Logger } from '@rockpool/service';
 import { Credentials, Tenants } from '@rockpool/tenancy';
 import { DriveController } from './drive.controller.js';
 import { HostDrain } from './host-drain.js';
@@ -26,6 +26,8 @@ const shutdownGraceMs = 2_000;
 const places = { total: 400, perTenant: 40, waitingPerTenant: 100 };
 
 export interface AgentHostOptions {
+  /** Audience of the tokens it accepts. */
+  readonly audience: string;
   readonly models: ModelsConfig;
   readonly leases: LeaseOptions;
   readonly turnTimeoutMs: number;
@@ -52,6 +54,7 @@ export class AgentHostModule implements OnApplicationBootstrap {
         provide(TenantProfiles, Tenants, Credentials),
         provide(Transcript, Documents),
         provide(HostDrain),
+        { provide: AUDIENCE, useValue: options.audience },
         { provide: FairPlaces, useValue: new FairPlaces(places) },
         {
           provide: ConversationLeases,

@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Post, UseGuards } from '@nestjs/common';
-import { conversationId, InvalidInput, pooledHostAudience, services, tenantId } from '@rockpool/contracts';
+import { conversationId, InvalidInput, services, tenantId } from '@rockpool/contracts';
 import { FairPlaces, TurnRunner, type DriveResult } from '@rockpool/conversations';
 import { OidcGuard } from '@rockpool/service';
 import { z } from 'zod';
@@ -12,7 +12,7 @@ const driveRequest = z.object({ tenantId, conversationId, wakeId: z.string().min
  * the tenant has all its places in use. Dispatchers only.
  */
 @Controller('internal/conversations')
-@UseGuards(OidcGuard({ audience: pooledHostAudience, callers: [services.dispatcher] }))
+@UseGuards(OidcGuard({ callers: [services.dispatcher] }))
 export class DriveController {
   constructor(
     private readonly runner: TurnRunner,

@@ -1,1 +1,2 @@
-export { AgentHostModule, type AgentHostOptions } from './agent-host.module.js';
+export type { AgentHostOptions } from './agent-host.module.js';
+export { agentHostApp, agentHostModule } from './app.js';

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { inboundMessage, MessageReceived, subscriptions, type TenantId } from '@rockpool/contracts';
 import { paths, type ReplyRecord, type TurnRecord } from '@rockpool/conversations';
-import { EventPublisher, parseConfig, startService, type RunningService } from '@rockpool/service';
+import { startApps } from '@rockpool/platform';
+import { EventPublisher, parseConfig, type RunningService } from '@rockpool/service';
 import { tenantsFile } from '@rockpool/tenancy';
-import { openPlatform, platformModule, type Platform } from './compose.js';
+import { appModules, openPlatform, type Platform } from './compose.js';
 
 /** An agent host that fails and heals, in front of the real one. */
 class MoodyHost {
@@ -22,7 +23,8 @@ class MoodyHost {
     // Behind it nobody may listen now.
     this.#serve(request, response).catch(() => response.destroy());
   });
-  target = '';
+  /** Asked for at each call: the real one is known once it listens. */
+  target = () => '';
 
   async start(): Promise<void> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
@@ -54,7 +56,7 @@ class MoodyHost {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     if (this.mood === 'failing' && request.method === 'POST') return void response.writeHead(500).end();
     const { authorization, traceparent } = request.headers as Record<string, string>;
-    const answer = await fetch(this.target + request.url!, {
+    const answer = await fetch(this.target() + request.url!, {
       method: request.method!,
       headers: { 'content-type': 'application/json', ...(authorization && { authorization }), ...(traceparent && { traceparent }) },
       ...(request.method === 'POST' && { body: Buffer.concat(chunks) }),
@@ -96,19 +98,12 @@ async function start(): Promise<void> {
   const parsed = parseConfig({ PORT: '0', ROCKPOOL_DATA_DIR: join(folder, 'data'), ROCKPOOL_KEY_FILE: join(folder, 'keys', 'key') });
   if (!('config' in parsed)) throw new Error(JSON.stringify(parsed.problems));
   platform = await openPlatform(parsed.config, 'test');
-  service = await startService({
-    name: 'outage',
-    config: parsed.config,
-    cloud: platform.cloud,
-    silent: true,
-    module: platformModule(platform, {
-      leases: { holder: `host-${Math.random()}`, leaseMs: 2_000, mayBeAlive: () => false },
-      hostUrl: () => host.url,
-      pulseEveryMs: 100,
-      breakerLimits: limits,
-    }),
-    onListening: (url) => (host.target = url),
+  host.target = () => platform.url;
+  const modules = appModules(platform, {
+    agentHost: { leases: { holder: `host-${Math.random()}`, leaseMs: 2_000, mayBeAlive: () => false } },
+    dispatcher: { hostUrl: () => host.url, pulseEveryMs: 100, breakerLimits: limits },
   });
+  service = await startApps('outage', platform, modules, { silent: true });
 }
 
 async function stop(): Promise<boolean> {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { adminToken, digestOf } from '@rockpool/console';
-import { pooledHostAudience, services, type TenantId } from '@rockpool/contracts';
+import { pooledHostAudience, schedulerAudience, services, type TenantId } from '@rockpool/contracts';
 import { parseConfig, type RunningService } from '@rockpool/service';
 import { tenantsFile } from '@rockpool/tenancy';
 import { signSlack, signStandardWebhook, signTelegram } from '@rockpool/testkit';
@@ -32,6 +32,7 @@ const matrix: Readonly<Record<string, readonly string[] | typeof anyone>> = {
   'POST /chat/:tenant/messages': ['session of alice', 'session cookie of alice'],
   'GET /chat/:tenant/events': ['session of alice', 'session cookie of alice'],
   'POST /internal/conversations/drive': ['token of the dispatcher'],
+  'POST /internal/sweep': ['token of the scheduler'],
   'POST /api/v1/apply': ['admin token'],
   'POST /api/v1/webhooks': ['admin token'],
   'GET /api/v1/tenants': ['admin token'],
@@ -193,7 +194,9 @@ async function everyCredential(): Promise<Record<string, Credential>> {
     'admin token in the wrong case': bearer((await adminToken(platform.config.ROCKPOOL_DATA_DIR)).toUpperCase()),
     'admin token of another installation': bearer(await adminToken(other.config.ROCKPOOL_DATA_DIR)),
     'token of the dispatcher': bearer(dispatcherToken),
-    'token for another audience': bearer(await token(platform, 'scheduler', services.dispatcher)),
+    'token of the scheduler': bearer(await token(platform, schedulerAudience, services.scheduler)),
+    'token of the scheduler for another audience': bearer(await token(platform, pooledHostAudience, services.scheduler)),
+    'token for another audience': bearer(await token(platform, schedulerAudience, services.dispatcher)),
     'token of another caller': bearer(await token(platform, pooledHostAudience, 'ingress')),
     'token of another installation': bearer(await token(other, pooledHostAudience, services.dispatcher)),
     'session of alice': bearer(aliceSession),

@@ -2,10 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { parseConfig, startService, type PlatformConfig, type RunningService } from '@rockpool/service';
+import { parseConfig, type PlatformConfig, type RunningService } from '@rockpool/service';
+import { startApps } from '@rockpool/platform';
 import { TenantDirectory, tenantsFile } from '@rockpool/tenancy';
 import { Ledger, ModelSimulator, TelegramSimulator } from '@rockpool/testkit';
-import { openPlatform, platformModule, type Platform } from './compose.js';
+import { appModules, openPlatform, type Platform } from './compose.js';
 
 const conversations = 40;
 const token = '990111:token';
@@ -30,18 +31,15 @@ async function openTwo(ledger: Ledger) {
   const file = tenantsFile.parse({ tenants: { alice: { channels } } });
   await directory.apply(await directory.plan(file, { 'alice/bot': token, 'alice/hook': secret }));
   const urls: string[] = [];
-  const start = (copy: number): Promise<RunningService> =>
-    startService({
-      name: `copy-${copy}`,
-      config,
-      cloud: platform.cloud,
-      silent: true,
-      module: platformModule(platform, {
-        leases: { holder: `host-${copy}`, leaseMs: 5_000 },
-        hostUrl: () => urls[1 - copy] ?? urls[copy]!,
-      }),
-      onListening: (url) => (urls[copy] = url),
+  const start = async (copy: number): Promise<RunningService> => {
+    const modules = appModules(platform, {
+      agentHost: { leases: { holder: `host-${copy}`, leaseMs: 5_000 } },
+      dispatcher: { hostUrl: () => urls[1 - copy] ?? urls[copy]! },
     });
+    const service = await startApps(`copy-${copy}`, platform, modules, { silent: true });
+    urls[copy] = service.url;
+    return service;
+  };
   const services = [await start(0), await start(1)];
   const close = async () => {
     await Promise.all([telegram.close(), model.close()]);

@@ -6,23 +6,24 @@ import { LOGGER, Shutdown, type Logger } from '@rockpool/service';
 import { AuditLog } from '@rockpool/tenancy';
 import type { FastifyInstance } from 'fastify';
 import { ADMIN_TOKEN, AdminGuard } from './admin.guard.js';
-import { adminToken } from './admin-token.js';
 import { BulkWorker } from './bulk-worker.js';
+import { ControlPlane } from './control-plane.js';
 import { InboxController } from './inbox.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { PlatformController } from './platform.controller.js';
 import { TenantsController } from './tenants.controller.js';
 
 export interface ConsoleOptions {
-  /** Where the operators' token lies; it is made there when there is none. */
-  readonly dataDir: string;
+  readonly controlPlane: ControlPlane;
+  /** Resolves with the operators' token. */
+  readonly token: () => Promise<string>;
 }
 
 /** Room for ten thousands of tenants in one file. */
 const applyLimitBytes = 32 * 1024 * 1024;
 
 /**
- * The control plane over HTTP, below `/api/v1`, for operators only, and the worker of what they begin in bulk. Needs, from outside: `ControlPlane`, `Inbox`, `Wakes`,
+ * The control plane over HTTP, below `/api/v1`, for operators only, and the worker of what they begin in bulk. Needs, from outside: `Inbox`, `Wakes`,
  * the cloud's ports, `Shutdown` and `LOGGER`.
  */
 @Module({})
@@ -45,12 +46,13 @@ export class ConsoleModule implements OnApplicationBootstrap {
     });
   }
 
-  static register({ dataDir }: ConsoleOptions): DynamicModule {
+  static register({ controlPlane, token }: ConsoleOptions): DynamicModule {
     return {
       module: ConsoleModule,
       controllers: [TenantsController, InboxController, OperationsController, PlatformController],
       providers: [
-        { provide: ADMIN_TOKEN, useFactory: () => adminToken(dataDir) },
+        { provide: ControlPlane, useValue: controlPlane },
+        { provide: ADMIN_TOKEN, useFactory: token },
         AdminGuard,
         {
           provide: BulkWorker,

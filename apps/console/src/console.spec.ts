@@ -7,11 +7,12 @@ import { WebSessions } from '@rockpool/channels';
 import { openEmbeddedCloud, SqliteSpanStore, type EmbeddedCloud } from '@rockpool/cloud-embedded';
 import { inboundMessage, subscriptions, type TenantId } from '@rockpool/contracts';
 import { conversationIndexes, Inbox, Wakes } from '@rockpool/conversations';
-import { BusWakes } from '@rockpool/dispatcher';
+import { BusWakes } from '@rockpool/platform';
 import { EventPublisher, parseConfig, startService, type PlatformConfig, type RunningService } from '@rockpool/service';
 import { BotNames, Credentials, tenancyIndexes, Tenants } from '@rockpool/tenancy';
 import { TelegramSimulator } from '@rockpool/testkit';
-import { adminToken, ConsoleModule, ControlPlane, LocalControlPlane } from './index.js';
+import { ConsoleModule } from './console.module.js';
+import { adminToken, LocalControlPlane } from './index.js';
 
 const aliceToken = '1000001:alice-bot';
 const alice = {
@@ -67,19 +68,21 @@ beforeEach(async () => {
     actor: 'console',
   });
   const providers = [
-    { provide: ControlPlane, useValue: controlPlane },
     { provide: Inbox, useValue: inbox },
     { provide: Wakes, useValue: wakes },
   ];
   @Global()
-  @Module({ providers, exports: [ControlPlane, Inbox, Wakes] })
+  @Module({ providers, exports: [Inbox, Wakes] })
   class Outside {}
   service = await startService({
     name: 'console',
     config,
     cloud,
     silent: true,
-    module: { module: class {}, imports: [Outside, ConsoleModule.register({ dataDir: config.ROCKPOOL_DATA_DIR })] },
+    module: {
+      module: class {},
+      imports: [Outside, ConsoleModule.register({ controlPlane, token: () => adminToken(config.ROCKPOOL_DATA_DIR) })],
+    },
   });
   token = await adminToken(config.ROCKPOOL_DATA_DIR);
 });

@@ -49,11 +49,6 @@ export class AgentHost {
     this.#pulse = new HostPulse({ ask: (signal) => client.ask(signal), everyMs, onAlive: () => this.#gate.alive() });
   }
 
-  /** True while it takes no conversations. */
-  get isOpen(): boolean {
-    return this.#breaker.state.kind === 'open';
-  }
-
   /** What is wrong, in words that anyone may read; `undefined` when nothing is. */
   problem(): string | undefined {
     const { state } = this.#breaker;

@@ -1,34 +1,32 @@
-import { Module, type DynamicModule, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { Documents, Identity } from '@rockpool/cloud';
 import { Admissions, Commands, FairPlaces, ImmediateAnswers, Inbox, Receiver, ReplyChannels, Wakes } from '@rockpool/conversations';
-import { Alerts, EventPublisher, LOGGER, provide, Readiness, Shutdown, type Logger } from '@rockpool/service';
+import { Alerts, LOGGER, provide, Readiness, Shutdown, type Logger } from '@rockpool/service';
 import { Routes, Tenants } from '@rockpool/tenancy';
 import { AgentHost } from './agent-host.js';
-import { BusWakes } from './bus-wakes.js';
 import { ConversationDriver } from './conversation-driver.js';
 import { DispatcherController } from './dispatcher.controller.js';
 import type { BreakerLimits } from './host-breaker.js';
 import { HostClient } from './host-client.js';
-import { StrandedSweep } from './stranded-sweep.js';
 
 export interface DispatcherOptions {
   /** Base URL of the pooled agent host; asked for at each push, since an embedded one is known only once it listens. */
   readonly hostUrl: () => string;
+  /** Audience of the tokens that the host accepts. */
+  readonly hostAudience: string;
   /** How often the host's health is asked after while it works; for a host that is another process and may hang while this one does not. Default: never. */
   readonly pulseEveryMs?: number;
   /** Default: five failures, or ten seconds of them; a probe every ten seconds. */
   readonly breakerLimits?: BreakerLimits;
-  readonly sweepEveryMs: number;
 }
 
 /** Conversations driven at once, of the thousand wakes that the bus delivers at once. */
 const places = { total: 400, perTenant: 40, waitingPerTenant: 50 };
 
-/** The dispatcher. Needs, from outside: the cloud's ports, `Tenants`, `Routes`, `Inbox`, `ReplyChannels`, `EventPublisher`, `Readiness`, `Shutdown` and `LOGGER`. */
+/** The dispatcher. Needs, from outside: the cloud's ports, `Tenants`, `Routes`, `Inbox`, `ReplyChannels`, `Wakes`, `Readiness`, `Shutdown` and `LOGGER`. */
 @Module({})
-export class DispatcherModule implements OnApplicationBootstrap, OnApplicationShutdown {
+export class DispatcherModule implements OnApplicationShutdown {
   constructor(
-    private readonly sweep: StrandedSweep,
     private readonly client: HostClient,
     host: AgentHost,
     readiness: Readiness,
@@ -42,8 +40,11 @@ export class DispatcherModule implements OnApplicationBootstrap, OnApplicationSh
       module: DispatcherModule,
       controllers: [DispatcherController],
       providers: [
-        { provide: HostClient, useFactory: (identity: Identity) => new HostClient(identity, options.hostUrl), inject: [Identity] },
-        { provide: Wakes, useFactory: (publisher: EventPublisher) => new BusWakes(publisher, '/dispatcher'), inject: [EventPublisher] },
+        {
+          provide: HostClient,
+          useFactory: (identity: Identity) => new HostClient(identity, options.hostUrl, options.hostAudience),
+          inject: [Identity],
+        },
         {
           provide: Admissions,
           useFactory: (documents: Documents, tenants: Tenants, routes: Routes) => new Admissions(documents, tenants, routes),
@@ -72,26 +73,11 @@ export class DispatcherModule implements OnApplicationBootstrap, OnApplicationSh
             new ConversationDriver(host, new FairPlaces(places), wakes, shutdown.signal),
           inject: [AgentHost, Wakes, Shutdown],
         },
-        {
-          provide: StrandedSweep,
-          useFactory: (inbox: Inbox, wakes: Wakes, host: AgentHost, log: Logger) =>
-            new StrandedSweep(inbox, wakes, {
-              everyMs: options.sweepEveryMs,
-              isPointless: () => host.isOpen,
-              onError: (error) => log.warn({ error }, 'the sweep for stranded conversations failed'),
-            }),
-          inject: [Inbox, Wakes, AgentHost, LOGGER],
-        },
       ],
     };
   }
 
-  onApplicationBootstrap(): void {
-    this.sweep.start();
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    await this.sweep.stop();
+  onApplicationShutdown(): void {
     this.client.close();
   }
 }

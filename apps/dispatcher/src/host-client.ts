@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { context, propagation } from '@opentelemetry/api';
 import type { Identity } from '@rockpool/cloud';
-import { pooledHostAudience, RetryLater, RockpoolError, services, type ConversationId, type TenantId } from '@rockpool/contracts';
+import { RetryLater, RockpoolError, services, type ConversationId, type TenantId } from '@rockpool/contracts';
 import type { DriveResult } from '@rockpool/conversations';
 import { z } from 'zod';
 import type { HostFailure } from './host-breaker.js';
@@ -54,11 +54,13 @@ export class HostClient {
     private readonly identity: Identity,
     /** Base URL of the pooled host. */
     private readonly hostUrl: () => string,
+    /** Audience of the tokens that it accepts. */
+    private readonly audience: string,
   ) {}
 
   async drive(request: DriveRequest, signal: AbortSignal): Promise<DriveResult> {
     const headers: Record<string, string> = {
-      authorization: `Bearer ${await this.identity.mint({ audience: pooledHostAudience, service: services.dispatcher })}`,
+      authorization: `Bearer ${await this.identity.mint({ audience: this.audience, service: services.dispatcher })}`,
       'content-type': 'application/json',
     };
     propagation.inject(context.active(), headers);

@@ -1,2 +1,2 @@
-export { BusWakes } from './bus-wakes.js';
-export { DispatcherModule, type DispatcherOptions } from './dispatcher.module.js';
+export { dispatcherApp, dispatcherModule } from './app.js';
+export type { DispatcherOptions } from './dispatcher.module.js';

@@ -1,1 +1,2 @@
+export { ingressApp } from './app.js';
 export { IngressModule, type IngressOptions } from './ingress.module.js';

@@ -1,1 +1,1 @@
-export {};
+export { schedulerApp } from './app.js';

@@ -42,6 +42,11 @@ export class Alerts {
     });
   }
 
+  /** Whether one lasts whose id begins like this. */
+  async lasting(idPrefix: string): Promise<boolean> {
+    return (await this.list()).some(({ id, overAt }) => overAt === undefined && id.startsWith(idPrefix));
+  }
+
   /** Those that last, and those that were over within a week. */
   async list(): Promise<Alert[]> {
     const { items } = await this.documents.query<Alert>({ from: { collection: 'alerts' } });

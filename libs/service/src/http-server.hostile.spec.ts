@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Unauthenticated } from '@rockpool/contracts';
 import type { FastifyRequest } from 'fastify';
 import { defaultPatience } from './http-server.js';
-import { OidcGuard } from './index.js';
+import { AUDIENCE, OidcGuard } from './index.js';
 import { Spans, start } from './testing/probe.js';
 
 @Controller()
@@ -26,13 +26,13 @@ class DoorController {
 
   @Post('internal/door')
   @HttpCode(200)
-  @UseGuards(OidcGuard({ audience: 'door', callers: ['dispatcher'] }))
+  @UseGuards(OidcGuard({ callers: ['dispatcher'] }))
   internal() {
     return {};
   }
 }
 
-@Module({ controllers: [DoorController] })
+@Module({ controllers: [DoorController], providers: [{ provide: AUDIENCE, useValue: 'door' }] })
 class DoorModule {}
 
 /** A connection of somebody who takes his time: says `opening`, and tells what came back once the other side has closed it. */

@@ -5,7 +5,7 @@ import { NotFound, RetryLater } from '@rockpool/contracts';
 import { describe, expect, it } from '@jest/globals';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { OidcGuard, Readiness, startService } from './index.js';
+import { AUDIENCE, OidcGuard, Readiness, startService } from './index.js';
 import { configuration, openCloud, Spans, start } from './testing/probe.js';
 
 @Controller()
@@ -36,7 +36,7 @@ class ProbeController {
   }
 
   @Post('internal/trace')
-  @UseGuards(OidcGuard({ audience: 'probe', callers: ['dispatcher'] }))
+  @UseGuards(OidcGuard({ callers: ['dispatcher'] }))
   internalTraceId() {
     return this.traceId();
   }
@@ -54,7 +54,7 @@ class ProbeController {
   }
 }
 
-@Module({ controllers: [ProbeController] })
+@Module({ controllers: [ProbeController], providers: [{ provide: AUDIENCE, useValue: 'probe' }] })
 class ProbeModule {}
 
 const post = (url: string, body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>

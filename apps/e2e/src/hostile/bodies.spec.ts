@@ -156,7 +156,7 @@ describe('headers that claim something', () => {
     expect(statuses).toEqual(new Set([401, 429]));
   });
 
-  it('change nothing about the page of a chat but that its cookie may ask for TLS', async () => {
+  it('change nothing about the page of a chat', async () => {
     const open = async (headers: Record<string, string>) => {
       const answer = await post({ method: 'GET', path: '/chat/alice', headers, body: Buffer.alloc(0) });
       expect(answer.status).toBe(200);
@@ -164,10 +164,8 @@ describe('headers that claim something', () => {
       return { ...answer, headers: rest, cookie: cookie.replace(/=[^;]+/, '=token').replace(/Expires=[^;]+/, 'Expires=then') };
     };
     const plain = await open({});
-    expect(await open(claims)).toEqual(plain);
-    const overTls = await open({ ...claims, 'x-forwarded-proto': 'https' });
-    expect(overTls).toEqual({ ...plain, cookie: `${plain.cookie}; Secure` });
-    expect(JSON.stringify([plain, overTls])).not.toContain('evil.example');
+    for (const protocol of ['http', 'https']) expect(await open({ ...claims, 'x-forwarded-proto': protocol })).toEqual(plain);
+    expect(JSON.stringify(plain)).not.toContain('evil.example');
     expect(plain.cookie).not.toMatch(/domain/i);
   });
 

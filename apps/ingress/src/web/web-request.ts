@@ -32,9 +32,17 @@ export function assertOwnSite(request: FastifyRequest): void {
   throw new TerminalError('this request did not come from the chat page itself', { code: 'forbidden' });
 }
 
-/** The `Set-Cookie` that keeps a session for this tenant's chat only, out of the reach of scripts, and over TLS alone where the page came by TLS. */
-export function sessionCookie(request: FastifyRequest, tenantId: string, token: string, expiresAt: Date): string {
-  const secure = request.protocol === 'https' || request.headers['x-forwarded-proto'] === 'https';
+/** What a session's cookie says. */
+export interface SessionCookie {
+  readonly tenantId: string;
+  readonly token: string;
+  readonly expiresAt: Date;
+  /** Sent back over TLS alone: where the installation's own address says so, not where a header of the request does. */
+  readonly secure: boolean;
+}
+
+/** The `Set-Cookie` that keeps a session for this tenant's chat only, out of the reach of scripts. */
+export function sessionCookie({ tenantId, token, expiresAt, secure }: SessionCookie): string {
   const attributes = [`Path=/chat/${tenantId}`, `Expires=${expiresAt.toUTCString()}`, 'HttpOnly', 'SameSite=Lax'];
   return [`${cookieName}=${token}`, ...attributes, ...(secure ? ['Secure'] : [])].join('; ');
 }

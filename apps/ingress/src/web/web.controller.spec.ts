@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Module } from '@nestjs/common';
 import { WebFeed, WebSessions, webConversationId, webIndexes } from '@rockpool/channels';
-import { Documents } from '@rockpool/cloud';
+import { Documents, type Cloud } from '@rockpool/cloud';
 import { eventually } from '@rockpool/cloud/testing';
 import { openEmbeddedCloud, type EmbeddedCloud } from '@rockpool/cloud-embedded';
 import { MessageReceived, decodeEvent, subscriptions, tenantId, type InboundMessage } from '@rockpool/contracts';
@@ -54,14 +54,18 @@ beforeEach(async () => {
   await apply(tenants);
   sessions = new WebSessions(cloud.secrets);
   feed = new WebFeed(cloud.documents);
-  const config = loadConfig({ PORT: '0', ROCKPOOL_DATA_DIR: dataDir, ROCKPOOL_KEY_FILE: keyFile });
-  service = await startService({ name: 'ingress', module: WebChatModule, config, cloud, silent: true });
+  service = await serve();
 });
 afterEach(async () => {
   for (const reader of open.splice(0)) reader.stop();
   await service.close();
   await rm(folder, { recursive: true });
 });
+
+function serve(environment: Record<string, string> = {}, over: Cloud = cloud): Promise<RunningService> {
+  const config = loadConfig({ PORT: '0', ...environment });
+  return startService({ name: 'ingress', module: WebChatModule, config, cloud: over, silent: true });
+}
 
 async function apply(desired: object): Promise<void> {
   const directory = new TenantDirectory(cloud.documents, cloud.secrets);
@@ -152,8 +156,15 @@ describe('the page', () => {
     expect(response.headers.get('cache-control')).toBe('no-store');
   });
 
-  it('has a cookie for TLS alone when it came by TLS', async () => {
-    expect((await get('/chat/alice', { 'x-forwarded-proto': 'https' })).headers.get('set-cookie')).toMatch(/; Secure$/);
+  it('has a cookie for TLS alone where the public address is https, and not because a header says so', async () => {
+    const behindTls = await serve({ ROCKPOOL_PUBLIC_URL: 'https://bots.example.com' }, { ...cloud, close: async () => undefined });
+    try {
+      expect((await fetch(`${behindTls.url}/chat/alice`)).headers.get('set-cookie')).toMatch(/; Secure$/);
+    } finally {
+      await behindTls.close();
+    }
+    const claimed = await get('/chat/alice', { 'x-forwarded-proto': 'https', forwarded: 'proto=https' });
+    expect(claimed.headers.get('set-cookie')).toMatch(/; SameSite=Lax$/);
   });
 
   it('keeps the session it is shown, and is not sent again unchanged', async () => {

@@ -1,5 +1,6 @@
 import { Body, Controller, Get, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
 import { InvalidInput } from '@rockpool/contracts';
+import { CONFIG, type PlatformConfig } from '@rockpool/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { WebAccess } from './web-access.js';
@@ -18,6 +19,7 @@ export class WebController {
     @Inject(WebChat) private readonly chat: WebChat,
     @Inject(WebStreams) private readonly streams: WebStreams,
     @Inject(WebPages) private readonly pages: WebPages,
+    @Inject(CONFIG) private readonly config: Pick<PlatformConfig, 'ROCKPOOL_PUBLIC_URL'>,
   ) {}
 
   @Get('chat/:tenant')
@@ -30,7 +32,11 @@ export class WebController {
       return send(request, reply, this.pages.closed(entry.reason), 'no-store');
     }
     const { visit, opened } = entry;
-    if (opened) reply.header('set-cookie', sessionCookie(request, visit.tenant.id, opened.token, opened.session.expiresAt));
+    if (opened) {
+      const { token, session } = opened;
+      const secure = this.config.ROCKPOOL_PUBLIC_URL?.startsWith('https://') ?? false;
+      reply.header('set-cookie', sessionCookie({ tenantId: visit.tenant.id, token, expiresAt: session.expiresAt, secure }));
+    }
     // The link leaves the address bar, the history and whatever the visitor copies from there.
     if (credentials.link !== undefined) return void reply.header('cache-control', 'no-store').redirect(`/chat/${visit.tenant.id}`, 303);
     return send(request, reply, this.pages.chat(visit.tenant), opened ? 'no-store' : 'private, no-cache');

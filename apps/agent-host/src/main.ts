@@ -1,0 +1,4 @@
+import { runApp } from '@rockpool/platform';
+import { agentHostApp } from './app.js';
+
+await runApp(agentHostApp);

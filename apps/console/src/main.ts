@@ -1,0 +1,4 @@
+import { runApp } from '@rockpool/platform';
+import { consoleApp } from './app.js';
+
+await runApp(consoleApp);

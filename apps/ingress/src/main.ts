@@ -1,0 +1,4 @@
+import { runApp } from '@rockpool/platform';
+import { ingressApp } from './app.js';
+
+await runApp(ingressApp);
