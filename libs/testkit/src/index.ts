@@ -28,3 +28,4 @@ export {
 export { RunningProcess, freePort, startProcess, type Exit, type ProcessOptions } from './launch.js';
 export { findEmulators, type Emulators, type FoundEmulator, type MissingEmulator } from './emulators/find-emulators.js';
 export { startFirestoreEmulator, startPubSubEmulator, type RunningEmulator } from './emulators/emulator.js';
+export { startSecretManagerFake, type SecretManagerFake, type SecretManagerFakeOptions } from './google/secret-manager-fake.js';

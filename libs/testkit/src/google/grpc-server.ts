@@ -1,0 +1,108 @@
+import { Server, ServerCredentials, status, type handleUnaryCall, type ServiceDefinition } from '@grpc/grpc-js';
+import { fromJSON } from '@grpc/proto-loader';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Clock } from '../wire/clock.js';
+import type { Faults } from '../wire/faults.js';
+import type { Json } from '../wire/json.js';
+
+/** A call that a fake refuses, with the code of the real service: `new GrpcFailure(status.NOT_FOUND, '…')`. */
+export class GrpcFailure extends Error {
+  constructor(
+    readonly code: status,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Unary methods of one service by name: `CreateTask`. What they are given has every field, absent ones at their defaults; `oneof` members that were not sent are absent. */
+export type GrpcMethods = Readonly<Record<string, (request: Json) => Promise<object> | object>>;
+
+export interface GrpcServerOptions {
+  /** The client package whose `protos.json` describes the services: `@google-cloud/tasks`. */
+  readonly clientPackage: string;
+  /** Methods by the service's full name: `google.cloud.tasks.v2.CloudTasks`. What is not given answers UNIMPLEMENTED. */
+  readonly services: Readonly<Record<string, GrpcMethods>>;
+  readonly clock: Clock;
+  readonly faults: Faults;
+}
+
+/** What a fault's HTTP status is in gRPC. */
+const codeByStatus: Readonly<Record<number, status>> = {
+  400: status.INVALID_ARGUMENT,
+  401: status.UNAUTHENTICATED,
+  403: status.PERMISSION_DENIED,
+  404: status.NOT_FOUND,
+  409: status.ABORTED,
+  429: status.RESOURCE_EXHAUSTED,
+  500: status.INTERNAL,
+  503: status.UNAVAILABLE,
+  504: status.DEADLINE_EXCEEDED,
+};
+
+/** A gRPC server on the loopback, without TLS and without authentication, that speaks the protos inside a client package. */
+export class GrpcServer {
+  readonly #server = new Server({ 'grpc.max_receive_message_length': 16 << 20 });
+  readonly #options: GrpcServerOptions;
+
+  constructor(options: GrpcServerOptions) {
+    this.#options = options;
+    const protos = fromJSON(readProtos(options.clientPackage), { longs: String, enums: String, defaults: true, oneofs: true });
+    for (const [service, methods] of Object.entries(options.services)) {
+      const definition = protos[service] as ServiceDefinition | undefined;
+      if (definition === undefined || 'format' in definition) throw new Error(`${options.clientPackage} describes no service ${service}`);
+      const handlers = Object.entries(methods).map(([name, method]) => [name, this.#unary(name, method)]);
+      this.#server.addService(definition, Object.fromEntries(handlers) as Record<string, handleUnaryCall<Json, object>>);
+    }
+  }
+
+  /** Resolves with `127.0.0.1:PORT`. */
+  async listen(port = 0): Promise<string> {
+    const bound = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, actual) =>
+        error ? reject(error) : resolve(actual),
+      );
+    });
+    return `127.0.0.1:${bound}`;
+  }
+
+  /** Breaks every connection. */
+  close(): void {
+    this.#server.forceShutdown();
+  }
+
+  #unary(operation: string, method: GrpcMethods[string]): handleUnaryCall<Json, object> {
+    return (call, callback) => {
+      this.#serve(operation, method, call.request).then(
+        (response) => callback(null, response),
+        (error: unknown) => callback(asStatus(operation, error)),
+      );
+    };
+  }
+
+  async #serve(operation: string, method: GrpcMethods[string], request: Json): Promise<object> {
+    const { clock, faults } = this.#options;
+    const fault = faults.strike({ operation, method: 'POST', path: `/${operation}`, headers: {}, body: JSON.stringify(request) });
+    if (fault?.kind === 'status') throw new GrpcFailure(codeByStatus[fault.status ?? 503] ?? status.UNKNOWN, 'a fault was asked for');
+    if (fault?.kind === 'drop-before' || fault?.kind === 'reset') throw new GrpcFailure(status.UNAVAILABLE, 'the connection was dropped');
+    if (fault?.kind === 'delay') await clock.sleep(fault.delayMs ?? 1000);
+    const response = await method(request);
+    if (fault?.kind === 'accept-then-drop') throw new GrpcFailure(status.UNAVAILABLE, 'the connection was dropped');
+    return response;
+  }
+}
+
+/** Not by `require`: the packages do not export the file, they only contain it. */
+function readProtos(clientPackage: string): object {
+  const [root] = createRequire(import.meta.url)
+    .resolve(clientPackage)
+    .split(/[\\/]build[\\/]/);
+  return JSON.parse(readFileSync(`${root}/build/protos/protos.json`, 'utf8')) as object;
+}
+
+function asStatus(operation: string, error: unknown): { code: status; details: string } {
+  if (error instanceof GrpcFailure) return { code: error.code, details: error.message };
+  // A fault of the fake itself has to be seen as one.
+  return { code: status.INTERNAL, details: `the fake failed in ${operation}: ${error instanceof Error ? error.stack : String(error)}` };
+}
