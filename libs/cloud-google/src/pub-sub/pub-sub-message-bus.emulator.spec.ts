@@ -1,0 +1,30 @@
+import { afterAll, beforeAll, describe } from '@jest/globals';
+import { messageBusContract } from '@rockpool/cloud/testing';
+import type { SubscriptionSpec } from '@rockpool/contracts';
+import { findEmulators, startPubSubEmulator, type RunningEmulator } from '@rockpool/testkit';
+import { PubSubMessageBus } from './pub-sub-message-bus.js';
+
+const { missing } = findEmulators().pubsub;
+
+(missing === undefined ? describe : describe.skip)(`on Google's emulator${missing === undefined ? '' : ` (skipped: ${missing})`}`, () => {
+  let emulator: RunningEmulator;
+  let projects = 0;
+  beforeAll(async () => void (emulator = await startPubSubEmulator()), 60_000);
+  afterAll(() => emulator.stop());
+
+  messageBusContract('PubSubMessageBus', async (subscriptions: readonly SubscriptionSpec[]) => {
+    // A project for each test: nothing is left over from the one before.
+    const projectId = `contract-${++projects}`;
+    const open = () => PubSubMessageBus.open({ projectId, endpoint: emulator.host, subscriptions, createTopology: true });
+    let bus = await open();
+    return {
+      bus,
+      async reopen() {
+        await bus.close(0);
+        bus = await open();
+        return bus;
+      },
+      close: () => bus.close(0),
+    };
+  });
+});
