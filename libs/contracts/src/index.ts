@@ -1,3 +1,4 @@
+export * from './apps.js';
 export * from './cloud-event.js';
 export * from './crash-point.js';
 export * from './errors.js';
@@ -5,5 +6,6 @@ export * from './event.js';
 export * from './events.js';
 export * from './ids.js';
 export * from './inbound.js';
+export * from './queues.js';
 export * from './services.js';
 export * from './topics.js';
