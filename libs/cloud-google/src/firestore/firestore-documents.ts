@@ -1,0 +1,213 @@
+import { type DocumentReference, Firestore, type Precondition, type WriteResult } from '@google-cloud/firestore';
+import {
+  type Document,
+  Documents,
+  type IndexDeclaration,
+  type Page,
+  type Query,
+  type Snapshot,
+  type Transaction,
+  type WriteOptions,
+} from '@rockpool/cloud';
+import { AlreadyExists, Conflict } from '@rockpool/contracts';
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
+import { documentPath } from './document-path.js';
+import { grpc, grpcCodeOf, isContention, readError, writeError } from './firestore-errors.js';
+import { FirestoreTransaction } from './firestore-transaction.js';
+import { Lines } from './lines.js';
+import { pageOf, readPage } from './page.js';
+import { PageWatch } from './page-watch.js';
+import { planQuery } from './query-plan.js';
+import {
+  type Content,
+  contentOf,
+  documentOf,
+  isExpired,
+  replacementOf,
+  type StoredDocument,
+  storedOf,
+  updateTimeOf,
+  versionOf,
+} from './stored-document.js';
+
+const maxAttempts = 10;
+const maxPauseMs = 1_000;
+
+/** Where the documents are. */
+export interface FirestoreDocumentsOptions {
+  readonly projectId: string;
+  /** Default: `(default)`. */
+  readonly databaseId?: string;
+  /** An emulator's `host:port`, without TLS. Absent: the real service. */
+  readonly endpoint?: string;
+  /** What queries may rely on. The indexes themselves are made by deploying {@link firestoreIndexes}. */
+  readonly indexes: readonly IndexDeclaration[];
+}
+
+/**
+ * Documents in Firestore, in Native mode. No transaction of a caller holds locks: see {@link FirestoreTransaction}.
+ * Texts of more than 1,500 bytes and lists are stored, and not found by queries.
+ */
+export class FirestoreDocuments extends Documents {
+  readonly #lines = new Lines();
+  readonly #watches = new Set<PageWatch<never>>();
+
+  private constructor(
+    private readonly firestore: Firestore,
+    private readonly declarations: readonly IndexDeclaration[],
+  ) {
+    super();
+  }
+
+  /** Connects at the first use. */
+  static open({ projectId, databaseId, endpoint, indexes }: FirestoreDocumentsOptions): FirestoreDocuments {
+    const place = endpoint === undefined ? {} : { host: endpoint, ssl: false };
+    return new FirestoreDocuments(new Firestore({ projectId, ...(databaseId && { databaseId }), ...place }), indexes);
+  }
+
+  override async get<Data>(path: string): Promise<Document<Data> | undefined> {
+    const stored = await this.#read(this.#at(path));
+    return stored === undefined || isExpired(stored) ? undefined : documentOf<Data>(stored);
+  }
+
+  override async create(path: string, data: object, options?: WriteOptions): Promise<string> {
+    const reference = this.#at(path);
+    const content = contentOf(data, options, randomUUID());
+    let present: StoredDocument | undefined;
+    for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+      try {
+        if (present === undefined) return versionAfter(await reference.create(content.fields), content);
+        return versionAfter(await this.#replace(reference, content, { lastUpdateTime: present.updateTime }), content);
+      } catch (error) {
+        if (grpcCodeOf(error) !== grpc.alreadyExists && !isContention(error)) throw writeError(error, path);
+      }
+      present = await this.#read(reference);
+      if (present === undefined) continue;
+      if (isOwn(present, content)) return versionOf(present.updateTime, present.expireAtMs);
+      if (!isExpired(present)) throw new AlreadyExists(`there is a document ${path} already`);
+    }
+    throw new Conflict(`${path} changed during each of ${maxAttempts} attempts to create it`);
+  }
+
+  override async set(path: string, data: object, options?: WriteOptions): Promise<string> {
+    const content = contentOf(data, options, randomUUID());
+    const result = await this.#at(path)
+      .set(content.fields)
+      .catch((error: unknown) => {
+        throw writeError(error, path);
+      });
+    return versionAfter(result, content);
+  }
+
+  override async update(path: string, data: object, ifVersion: string, options?: WriteOptions): Promise<string> {
+    const reference = this.#at(path);
+    const content = contentOf(data, options, randomUUID());
+    const lastUpdateTime = expectedTime(path, ifVersion);
+    try {
+      return versionAfter(await this.#replace(reference, content, { lastUpdateTime }), content);
+    } catch (error) {
+      // The client may have lost the answer and sent again what had been done.
+      const present = isContention(error) ? await this.#read(reference) : undefined;
+      if (present && isOwn(present, content)) return versionOf(present.updateTime, present.expireAtMs);
+      throw writeError(error, path);
+    }
+  }
+
+  override async delete(path: string, ifVersion?: string): Promise<void> {
+    const reference = this.#at(path);
+    const condition = ifVersion === undefined ? undefined : { lastUpdateTime: expectedTime(path, ifVersion) };
+    await reference.delete(condition).catch((error: unknown) => {
+      throw writeError(error, path);
+    });
+  }
+
+  override async query<Data>(query: Query): Promise<Page<Data>> {
+    const plan = planQuery(this.firestore, this.declarations, query);
+    try {
+      return pageOf<Data>(plan, await readPage(plan, (part) => part.get()));
+    } catch (error) {
+      throw readError(error);
+    }
+  }
+
+  override async transaction<Result>(run: (transaction: Transaction) => Promise<Result>): Promise<Result> {
+    const attempts = { firestore: this.firestore, declarations: this.declarations, lines: this.#lines, expired: new Map() };
+    let leaveLines: (() => void) | undefined;
+    for (let attempt = 1; ; attempt++) {
+      let transaction!: FirestoreTransaction;
+      try {
+        // Nothing is sent for this transaction before its first read, nor after its last one.
+        const result = await this.firestore.runTransaction(
+          (snapshot) => run((transaction = new FirestoreTransaction(attempts, snapshot, leaveLines !== undefined))),
+          { readOnly: true },
+        );
+        if (await transaction.commit()) return result;
+      } finally {
+        transaction?.end();
+        leaveLines?.();
+        leaveLines = undefined;
+      }
+      if (attempt === maxAttempts) {
+        const places = transaction.keys.join(', ');
+        throw new Conflict(`${places} changed during each of ${maxAttempts} attempts of a transaction`);
+      }
+      leaveLines = await this.#lines.enter(transaction.keys);
+      // From the second time on it is another process that is in the way: come at another moment than last time.
+      if (attempt > 1) await setTimeout(Math.random() * Math.min(10 * 2 ** attempt, maxPauseMs));
+    }
+  }
+
+  override async watch<Data>(query: Query, listener: (snapshot: Snapshot<Data>) => void): Promise<() => void> {
+    const watch = new PageWatch<Data>(planQuery(this.firestore, this.declarations, query), listener);
+    this.#watches.add(watch);
+    const stop = () => {
+      watch.stop();
+      this.#watches.delete(watch);
+    };
+    try {
+      await watch.start();
+      return stop;
+    } catch (error) {
+      stop();
+      throw error;
+    }
+  }
+
+  /** Stops the watches and closes the connections. */
+  async close(): Promise<void> {
+    for (const watch of this.#watches) watch.stop();
+    this.#watches.clear();
+    await this.firestore.terminate();
+  }
+
+  #at(path: string): DocumentReference {
+    return this.firestore.doc(documentPath(path));
+  }
+
+  async #read(reference: DocumentReference): Promise<StoredDocument | undefined> {
+    try {
+      return storedOf(await reference.get());
+    } catch (error) {
+      throw readError(error);
+    }
+  }
+
+  #replace(reference: DocumentReference, content: Content, condition: Precondition): Promise<WriteResult> {
+    return reference.update({ ...replacementOf(content) }, condition);
+  }
+}
+
+function expectedTime(path: string, version: string) {
+  const time = updateTimeOf(version);
+  if (time === undefined) throw new Conflict(`${path} has been changed or deleted meanwhile`);
+  return time;
+}
+
+function versionAfter({ writeTime }: WriteResult, { expireAtMs }: Content): string {
+  return versionOf(writeTime, expireAtMs);
+}
+
+function isOwn(present: StoredDocument, content: Content): boolean {
+  return present.fields.meta.write === content.fields.meta.write;
+}

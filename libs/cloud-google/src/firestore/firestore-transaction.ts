@@ -1,0 +1,202 @@
+import type { DocumentReference, Firestore, Precondition, Transaction as ServerTransaction } from '@google-cloud/firestore';
+import type { Document, IndexDeclaration, Page, Query, Transaction, WriteOptions } from '@rockpool/cloud';
+import { AlreadyExists, Conflict, InvalidInput } from '@rockpool/contracts';
+import { randomUUID } from 'node:crypto';
+import { documentPath } from './document-path.js';
+import { grpc, grpcCodeOf, isContention, readError, writeError } from './firestore-errors.js';
+import type { Lines } from './lines.js';
+import { fingerprintOf, pageOf, readPage } from './page.js';
+import { planQuery, type QueryPlan } from './query-plan.js';
+import { type Content, contentOf, documentOf, isExpired, replacementOf, type StoredDocument, storedOf } from './stored-document.js';
+
+/** What a commit is written to: a batch, or a transaction of Firestore's. */
+interface Writer {
+  create(reference: DocumentReference, fields: object): unknown;
+  set(reference: DocumentReference, fields: object): unknown;
+  update(reference: DocumentReference, fields: object, condition: Precondition): unknown;
+  delete(reference: DocumentReference, condition?: Precondition): unknown;
+}
+
+/** What becomes of one document: its content (`undefined`: it is deleted). `fresh`: there must not have been one. */
+interface Write {
+  readonly content: Content | undefined;
+  readonly fresh: boolean;
+}
+
+/** What the attempts of one transaction have in common. */
+export interface Attempts {
+  readonly firestore: Firestore;
+  readonly declarations: readonly IndexDeclaration[];
+  readonly lines: Lines;
+  /** Expired documents that were in the way of a `create` in an earlier attempt. They may be replaced. */
+  readonly expired: Map<string, StoredDocument>;
+}
+
+/**
+ * One attempt of a transaction. It reads one snapshot of the database, which locks nothing, and remembers what it saw. Its writes then go
+ * out under the condition that everything is still so: what was read and is written has its update time as precondition; what was only read
+ * is written back unchanged under the same condition, which changes neither it nor its update time. So a commit is one request. Queries
+ * alone need a second look, in a locking transaction, because no condition of a write says that nothing was added.
+ */
+export class FirestoreTransaction implements Transaction {
+  /** Marks the documents that this attempt writes. */
+  readonly #id = randomUUID();
+  readonly #reads = new Map<string, StoredDocument | undefined>();
+  readonly #queries: { key: string; plan: QueryPlan; seen: string }[] = [];
+  readonly #writes = new Map<string, Write>();
+  #taken: string | undefined;
+  #leaveLine: (() => void) | undefined;
+
+  /** `isInLine`: it has its turn at what an earlier attempt collided on. */
+  constructor(
+    private readonly attempts: Attempts,
+    private readonly snapshot: ServerTransaction,
+    private readonly isInLine: boolean,
+  ) {}
+
+  /** What it has read, to stand in line for. */
+  get keys(): string[] {
+    return [...this.#reads.keys(), ...this.#queries.map(({ key }) => key)];
+  }
+
+  async get<Data>(path: string): Promise<Document<Data> | undefined> {
+    this.#mustNotHaveWritten();
+    const reference = this.attempts.firestore.doc(documentPath(path));
+    await this.#standInLine(path);
+    if (!this.#reads.has(path)) this.#reads.set(path, storedOf(await this.snapshot.get(reference).catch(failRead)));
+    const stored = this.#reads.get(path);
+    return stored === undefined || isExpired(stored) ? undefined : documentOf<Data>(stored);
+  }
+
+  async query<Data>(query: Query): Promise<Page<Data>> {
+    this.#mustNotHaveWritten();
+    const plan = planQuery(this.attempts.firestore, this.attempts.declarations, query);
+    const key = `query of ${JSON.stringify(query.from)}`;
+    await this.#standInLine(key);
+    const page = await readPage(plan, (part) => this.snapshot.get(part)).catch(failRead);
+    this.#queries.push({ key, plan, seen: fingerprintOf(page) });
+    return pageOf<Data>(plan, page);
+  }
+
+  create(path: string, data: object, options?: WriteOptions): void {
+    const before = this.#writes.get(documentPath(path));
+    const read = this.#reads.get(path);
+    if (before === undefined ? read !== undefined && !isExpired(read) : before.content !== undefined) this.#taken ??= path;
+    this.#write(path, contentOf(data, options, this.#id), true);
+  }
+
+  set(path: string, data: object, options?: WriteOptions): void {
+    this.#write(documentPath(path), contentOf(data, options, this.#id), false);
+  }
+
+  delete(path: string): void {
+    this.#write(documentPath(path), undefined, false);
+  }
+
+  /**
+   * Does the writes if everything is as it was read. Resolves with false if not: then nothing was written. Rejects with `already_exists` for
+   * a `create` of what is there.
+   */
+  async commit(): Promise<boolean> {
+    if (this.#taken !== undefined) throw new AlreadyExists(`there is a document ${this.#taken} already`);
+    if (this.#writes.size === 0) return true;
+    try {
+      if (this.#queries.length > 0) return await this.#commitAfterSecondLook();
+      const batch = this.attempts.firestore.batch();
+      this.#apply(batch);
+      await batch.commit();
+      return true;
+    } catch (error) {
+      if (grpcCodeOf(error) === grpc.alreadyExists || isContention(error)) return await this.#wasCommitted();
+      throw writeError(error, [...this.#writes.keys()].join(', '));
+    }
+  }
+
+  /** Passes on the turn it has, if it has one. */
+  end(): void {
+    this.#leaveLine?.();
+    this.#leaveLine = undefined;
+  }
+
+  async #commitAfterSecondLook(): Promise<boolean> {
+    const changed = new Conflict('what a query of the transaction found has changed');
+    try {
+      await this.attempts.firestore.runTransaction(
+        async (locking) => {
+          const looks = this.#queries.map(
+            async ({ plan, seen }) => fingerprintOf(await readPage(plan, (part) => locking.get(part))) === seen,
+          );
+          if ((await Promise.all(looks)).includes(false)) throw changed;
+          this.#apply(locking);
+        },
+        { maxAttempts: 1 },
+      );
+      return true;
+    } catch (error) {
+      if (error === changed) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * A condition was not met: perhaps because the client, having lost the answer, sent a commit again that had been made. Also finds out what
+   * is in the way of a `create`.
+   */
+  async #wasCommitted(): Promise<boolean> {
+    const { firestore, expired } = this.attempts;
+    const written = [...this.#writes].filter(([, { content }]) => content !== undefined);
+    if (written.length === 0) return false;
+    const present = await firestore.getAll(...written.map(([path]) => firestore.doc(path))).catch(failRead);
+    for (const stored of present.map(storedOf)) {
+      if (stored === undefined) continue;
+      if (stored.fields.meta.write === this.#id) return true;
+      if (!this.#writes.get(stored.path)!.fresh || this.#reads.has(stored.path)) continue;
+      if (!isExpired(stored)) throw new AlreadyExists(`there is a document ${stored.path} already`);
+      expired.set(stored.path, stored);
+    }
+    return false;
+  }
+
+  #apply(writer: Writer): void {
+    const { firestore, expired } = this.attempts;
+    for (const [path, { content, fresh }] of this.#writes) {
+      const reference = firestore.doc(path);
+      const stored = this.#reads.get(path) ?? (fresh ? expired.get(path) : undefined);
+      const isAbsent = stored === undefined && (fresh || this.#reads.has(path));
+      if (content === undefined) writer.delete(reference, stored ? isStill(stored) : isAbsent ? { exists: false } : undefined);
+      else if (stored) writer.update(reference, replacementOf(content), isStill(stored));
+      else if (isAbsent) writer.create(reference, content.fields);
+      else writer.set(reference, content.fields);
+    }
+    for (const [path, stored] of this.#reads) {
+      if (this.#writes.has(path)) continue;
+      const reference = firestore.doc(path);
+      if (stored) writer.update(reference, { 'meta.write': stored.fields.meta.write }, isStill(stored));
+      else writer.delete(reference, { exists: false });
+    }
+  }
+
+  /** Firestore takes one write of a document in a commit, so the last one counts. */
+  #write(path: string, content: Content | undefined, creates: boolean): void {
+    this.#writes.set(path, { content, fresh: this.#writes.get(path)?.fresh ?? creates });
+  }
+
+  /** Who begins at a place others contend for waits for a turn, lest it spoil theirs. */
+  async #standInLine(key: string): Promise<void> {
+    const { lines } = this.attempts;
+    const isFirstRead = this.keys.length === 0;
+    if (isFirstRead && !this.isInLine && this.#leaveLine === undefined && lines.isBusy(key)) this.#leaveLine = await lines.enter([key]);
+  }
+
+  #mustNotHaveWritten(): void {
+    if (this.#writes.size > 0) throw new InvalidInput('a transaction reads everything before its first write');
+  }
+}
+
+function isStill({ updateTime }: StoredDocument): Precondition {
+  return { lastUpdateTime: updateTime };
+}
+
+function failRead(error: unknown): never {
+  throw readError(error);
+}
