@@ -9,7 +9,7 @@ import { ChatSession } from './chat-session.js';
 import { talk } from './chat-talk.js';
 import type { ChatOptions } from './chat.js';
 import { CommandFailure, exitCodes } from './exit-codes.js';
-import { configOf, runningInstance } from './instance.js';
+import { configOf, runningInstance, urlOf, withInstance } from './instance.js';
 
 /** A person sees that the connection is lost, and decides; a script is told after this long. */
 const scriptPatienceMs = 60_000;
@@ -17,15 +17,19 @@ const scriptPatienceMs = 60_000;
 /** Runs `rockpool chat`: with a person where there is a terminal, else message by message. Rejects with what ended it. */
 export async function chat(name: string, options: ChatOptions): Promise<void> {
   const tenant = parseTenantId(name);
-  const { ROCKPOOL_DATA_DIR: dataDir } = await configOf(options);
-  const url = options.url?.replace(/\/+$/, '') ?? (await runningInstance(dataDir))?.url;
+  const { ROCKPOOL_DATA_DIR: dataDir, ROCKPOOL_ENGINE: engine } = await configOf(options);
+  const isGoogle = engine === 'google';
+  const url = urlOf(options) ?? (isGoogle ? undefined : (await runningInstance(dataDir))?.url);
+  if (isGoogle && url === undefined) throw new CommandFailure(exitCodes.usage, 'Say where the ingress answers: --url');
   if (url === undefined) {
     throw new CommandFailure(
       exitCodes.unavailable,
       `No instance runs on ${dataDir}. Start it in another terminal (npm start), or name one: --url`,
     );
   }
-  const session = new ChatSession(dataDir, url, tenant);
+  // The ingress alone makes no links; the engine, opened from here, does.
+  const fromEngine = () => withInstance({}, ({ controlPlane }) => controlPlane.chatLink(tenant));
+  const session = new ChatSession(dataDir, url, tenant, isGoogle ? fromEngine : undefined);
   const isTalk = options.say === undefined && !options.json && process.stdin.isTTY && process.stdout.isTTY;
 
   const open: OpenConversation = async (listener) => {

@@ -1,6 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { readAdminToken } from '@rockpool/console';
+import { readAdminToken, type ChatLink } from '@rockpool/console';
 import { Unauthenticated, codeOf, type TenantId } from '@rockpool/contracts';
 import { z } from 'zod';
 import { problemOfResponse, unreachable } from './chat-client.js';
@@ -21,6 +21,8 @@ export class ChatSession {
     private readonly dataDir: string,
     private readonly url: string,
     private readonly tenant: TenantId,
+    /** Makes a link where the instance at `url` is not the one that does. */
+    private readonly makeLink?: () => Promise<ChatLink>,
   ) {
     this.#file = join(dataDir, 'chat', `${tenant}.json`);
   }
@@ -56,16 +58,20 @@ export class ChatSession {
 
   /** `undefined` where none is needed, or none can be made from here. */
   async #link(): Promise<string | undefined> {
+    if (this.makeLink) return this.#tokenOf(await this.makeLink());
     const admin = environment['ROCKPOOL_ADMIN_TOKEN'] ?? (await readAdminToken(this.dataDir));
     if (!admin) return undefined;
     try {
-      const { path } = await new HttpControlPlane(this.url, admin).chatLink(this.tenant);
-      return new URL(path, this.url).searchParams.get('link') ?? undefined;
+      return this.#tokenOf(await new HttpControlPlane(this.url, admin).chatLink(this.tenant));
     } catch (error) {
       // This installation's token is not the one of the instance at --url: for a public chat none is needed.
       if (codeOf(error) === 'unauthenticated') return undefined;
       throw error;
     }
+  }
+
+  #tokenOf({ path }: ChatLink): string | undefined {
+    return new URL(path, this.url).searchParams.get('link') ?? undefined;
   }
 
   async #read(): Promise<StoredSession | undefined> {

@@ -15,7 +15,7 @@ export interface InstanceOptions {
 /** An installation to work on. Close it when done. */
 export interface Connection {
   readonly controlPlane: ControlPlane;
-  /** Where the instance answers; absent when none runs and the data folder was opened instead. */
+  /** Where the instance answers; absent when the engine was opened instead: none runs, or it is Google's. */
   readonly url?: string;
   readonly config: PlatformConfig;
   close(): Promise<void>;
@@ -38,17 +38,18 @@ export async function configOf(options: InstanceOptions): Promise<PlatformConfig
 
 /**
  * Reaches the instance that `--url` names, else the one that runs on the data folder; when none runs, opens the data folder in this process. `create`
- * allows for a data folder that does not exist yet.
+ * allows for a data folder that does not exist yet. The google engine is always opened, with the rights of whoever asks, unless `--url` names its console.
  */
 export async function connect(options: InstanceOptions, { create = false } = {}): Promise<Connection> {
   const config = await configOf(options);
   const dataDir = config.ROCKPOOL_DATA_DIR;
-  const url = options.url?.replace(/\/+$/, '') ?? (await runningInstance(dataDir))?.url;
+  const isEmbedded = config.ROCKPOOL_ENGINE === 'embedded';
+  const url = urlOf(options) ?? (isEmbedded ? (await runningInstance(dataDir))?.url : undefined);
   if (url !== undefined) {
     const [{ HttpControlPlane }, { operatorToken }] = await Promise.all([import('./http-control-plane.js'), import('./operator-token.js')]);
     return { controlPlane: new HttpControlPlane(url, await operatorToken(dataDir)), url, config, close: async () => undefined };
   }
-  if (!create && !(await exists(dataDir))) {
+  if (isEmbedded && !create && !(await exists(dataDir))) {
     throw new CommandFailure(
       exitCodes.unavailable,
       `There is nothing at ${dataDir} yet. Start it (npm start), or apply tenants: rockpool apply tenants.yaml`,
@@ -57,6 +58,17 @@ export async function connect(options: InstanceOptions, { create = false } = {})
   const { openPlatform } = await import('./compose.js');
   const platform = await openPlatform(config, 'cli');
   return { controlPlane: platform.controlPlane, config, close: () => platform.close() };
+}
+
+/** Where the instance is that `--url` names. */
+export function urlOf({ url }: InstanceOptions): string | undefined {
+  return url?.replace(/\/+$/, '');
+}
+
+/** What addresses of this installation begin with, for a person to read. */
+export function addressOf({ config, url }: Connection, publicUrl: string | undefined): string {
+  const elsewhere = config.ROCKPOOL_ENGINE === 'google' ? '<URL of the ingress>' : `http://127.0.0.1:${config.PORT}`;
+  return publicUrl ?? url ?? elsewhere;
 }
 
 /** Does `work` on the installation and closes it, whatever happens. */

@@ -6,7 +6,7 @@ import type { ApplyOptions } from './apply.js';
 import { environment } from './environment.js';
 import { CommandFailure, exitCodes } from './exit-codes.js';
 import { readGivenSecrets } from './given-secrets.js';
-import { withInstance, type Connection } from './instance.js';
+import { addressOf, withInstance, type Connection } from './instance.js';
 import { color, print, printJson, table } from './output.js';
 import { planText } from './plan-text.js';
 
@@ -75,13 +75,13 @@ async function agreed({ yes, json }: ApplyOptions): Promise<boolean> {
 }
 
 async function report(
-  { controlPlane, url, config }: Connection,
+  connection: Connection,
   { tenants }: TenantsFile,
   plan: Plan,
   webhooks: readonly WebhookRegistration[],
 ): Promise<void> {
   print(plan.changes.length + plan.shared.length > 0 ? 'Applied.' : 'Nothing to do.');
-  const base = config.ROCKPOOL_PUBLIC_URL ?? (await controlPlane.status()).publicUrl ?? url ?? `http://127.0.0.1:${config.PORT}`;
+  const base = addressOf(connection, connection.config.ROCKPOOL_PUBLIC_URL ?? (await connection.controlPlane.status()).publicUrl);
   const addresses = Object.entries(tenants)
     .slice(0, addressesShown)
     .flatMap(([id, spec]) => endpointsOf(id as TenantId, spec).map(({ channel, path }) => [id, channel, `${base}${path}`]));

@@ -13,12 +13,14 @@ export async function runDoctor(options: DoctorOptions): Promise<void> {
   const { config, configChecks } = configurationOf(options);
   checks.push(...configChecks);
   if (config) {
-    const dataExists = await exists(config.ROCKPOOL_DATA_DIR);
-    if (options.url === undefined) checks.push(...(await machineChecks(config, dataExists)));
+    const isEmbedded = config.ROCKPOOL_ENGINE === 'embedded';
+    // Other engines have nothing on this machine that could be looked at.
+    const dataExists = !isEmbedded || (await exists(config.ROCKPOOL_DATA_DIR));
+    if (options.url === undefined && isEmbedded) checks.push(...(await machineChecks(config, dataExists)));
     if (options.network) checks.push(await clockCheck(config.ROCKPOOL_TELEGRAM_API_URL));
     const damaged = checks.some(({ name, state }) => name === 'database' && state === 'fail');
     // Before the first start, and of a damaged database, there is nothing to ask, and that has been said.
-    if (options.url !== undefined || (dataExists && !damaged)) checks.push(...(await installationChecks(options)));
+    if (options.url !== undefined || (dataExists && !damaged)) checks.push(...(await installationChecks(options, config)));
   }
   if (options.json) printJson(checks);
   else for (const check of checks) printCheck(check);
@@ -52,8 +54,8 @@ async function machineChecks(config: PlatformConfig, dataExists: boolean): Promi
   ];
 }
 
-/** What the installation says of itself: the running instance, else the data folder, opened for the moment. */
-async function installationChecks(options: DoctorOptions): Promise<Check[]> {
+/** What the installation says of itself: the running instance, else the engine, opened for the moment. */
+async function installationChecks(options: DoctorOptions, { ROCKPOOL_ENGINE: engine }: PlatformConfig): Promise<Check[]> {
   const name = 'installation';
   try {
     const connection = await connect(options);
@@ -64,7 +66,11 @@ async function installationChecks(options: DoctorOptions): Promise<Check[]> {
     }
   } catch (error) {
     const { message } = endOf(error);
-    return [{ name, state: 'fail', detail: message ?? String(error), remedy: 'npm start, or name the right one with --data-dir or --url' }];
+    const remedy =
+      engine === 'google'
+        ? 'gcloud auth application-default login, with an account that has rights in GOOGLE_CLOUD_PROJECT; or name the console with --url'
+        : 'npm start, or name the right one with --data-dir or --url';
+    return [{ name, state: 'fail', detail: message ?? String(error), remedy }];
   }
 }
 

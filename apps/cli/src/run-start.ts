@@ -1,12 +1,20 @@
-import { loadConfig, Shutdown, type PlatformConfig } from '@rockpool/service';
+import { Shutdown, type PlatformConfig } from '@rockpool/service';
 import { openPlatform, startPlatform } from './compose.js';
+import { configuration } from './configuration.js';
 import { demoTenant, ensureDemoTenant } from './demo-tenant.js';
+import { CommandFailure, exitCodes } from './exit-codes.js';
 import { announceInstance, retractInstance } from './instance-file.js';
 import { version } from './version.js';
 
 /** Starts the platform and returns once it is ready; the process then lives until it is told to stop. */
 export async function runStart({ json }: { json: boolean }): Promise<void> {
-  const config = loadConfig();
+  const config = configuration(undefined);
+  if (config.ROCKPOOL_ENGINE === 'google') {
+    throw new CommandFailure(
+      exitCodes.config,
+      'ROCKPOOL_ENGINE is google, where each app is a process of its own: node apps/<app>/dist/main.js. rockpool start runs all of them in one process, on the embedded engine.',
+    );
+  }
   const platform = await openPlatform(config, 'console');
   try {
     const isNew = await ensureDemoTenant(platform.cloud);

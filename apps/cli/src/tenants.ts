@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { onInstance, withInstance, type InstanceOptions } from './instance.js';
+import { addressOf, onInstance, withInstance, type InstanceOptions } from './instance.js';
 import { color, print, printJson, table } from './output.js';
 import { parseTenantId, wholeNumber } from './arguments.js';
 
@@ -38,10 +38,10 @@ export function registerTenants(program: Command): void {
     .option('--days <n>', 'how long it can be opened', parseDays, 7)
     .action(async (id: string, options: InstanceOptions & { days: number }) => {
       const tenantId = parseTenantId(id);
-      await withInstance(options, async ({ controlPlane, url, config }) => {
-        const link = await controlPlane.chatLink(tenantId, { lifetimeMs: options.days * 86_400_000 });
-        const { publicUrl } = await controlPlane.status();
-        const address = `${publicUrl ?? url ?? `http://127.0.0.1:${config.PORT}`}${link.path}`;
+      await withInstance(options, async (connection) => {
+        const link = await connection.controlPlane.chatLink(tenantId, { lifetimeMs: options.days * 86_400_000 });
+        const { publicUrl } = await connection.controlPlane.status();
+        const address = `${addressOf(connection, publicUrl)}${link.path}`;
         if (options.json) return printJson({ ...link, url: address });
         print(address);
         print(color('dim', link.expiresAt ? `Can be opened until ${link.expiresAt}.` : 'The chat is public: this link needs no secret.'));

@@ -1,2 +1,4 @@
-/** The version of this release. Written down here, because an image holds no package.json to read it from. */
-export const version = '0.1.0';
+import { createRequire } from 'node:module';
+
+/** The version of this release. */
+export const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
