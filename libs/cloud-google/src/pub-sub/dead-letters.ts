@@ -1,9 +1,8 @@
 import type { PubSub, v1 } from '@google-cloud/pubsub';
-import { status } from '@grpc/grpc-js';
 import type { DeadLetter } from '@rockpool/cloud';
-import { InvalidInput } from '@rockpool/contracts';
+import { InvalidInput, RockpoolError } from '@rockpool/contracts';
+import { codeOfCall, grpcCode } from '../api-calls.js';
 import { burialOf, consumedAttributes } from './attributes.js';
-import { statusOf, unavailable } from './status.js';
 import { deadNameOf } from './topology.js';
 
 const pageOfPull = 1_000;
@@ -100,7 +99,10 @@ export class DeadLetters {
       if (error !== undefined) throw error;
       return result;
     } catch (error) {
-      throw statusOf(error) === undefined ? error : unavailable(`the dead letters of ${subscription} cannot be read`, error);
+      if (codeOfCall(error) === undefined) throw error;
+      throw new RockpoolError('unavailable', `the dead letters of ${subscription} cannot be read: ${(error as Error).message}`, {
+        cause: error,
+      });
     } finally {
       await this.#giveBack(path, letters);
     }
@@ -141,7 +143,7 @@ export class DeadLetters {
         };
       });
     } catch (error) {
-      if (this.waits && statusOf(error) === status.DEADLINE_EXCEEDED) return [];
+      if (this.waits && codeOfCall(error) === grpcCode.deadlineExceeded) return [];
       throw error;
     }
   }

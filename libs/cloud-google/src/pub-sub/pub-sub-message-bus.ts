@@ -8,13 +8,14 @@ import {
   type SubscriptionStats,
 } from '@rockpool/cloud';
 import { InvalidInput, NotFound, RockpoolError, topics, type SubscriptionSpec } from '@rockpool/contracts';
+import { plaintextEndpoint } from '../grpc-endpoint.js';
 import { buriedAttributes, checkMessage, originOf, publishedAttributes, replayedAttributes } from './attributes.js';
 import { KnownBacklog, type BacklogMonitor } from './backlog.js';
 import { DeadLetters } from './dead-letters.js';
 import type { Incoming } from './incoming.js';
 import { Intake } from './intake.js';
 import { PullSource } from './pull-source.js';
-import { publishError } from './status.js';
+import { publishError } from './publish-error.js';
 import { deadNameOf, isOrdered, Topology } from './topology.js';
 
 /** Messages published within so long, to one topic or key, share a request. */
@@ -95,14 +96,10 @@ export class PubSubMessageBus extends MessageBus {
   /** Connects lazily: an unreachable service shows in `publish`, not here, unless there is topology to make. */
   static async open(options: PubSubOptions): Promise<PubSubMessageBus> {
     const { PubSub, v1 } = await import('@google-cloud/pubsub');
-    const { credentials } = await import('@grpc/grpc-js');
     const { projectId, endpoint } = options;
-    const client = new PubSub({ projectId, ...(endpoint !== undefined && { apiEndpoint: endpoint, emulatorMode: true }) });
-    const [servicePath, port] = endpoint?.split(':') ?? [];
-    const subscriber = new v1.SubscriberClient({
-      projectId,
-      ...(endpoint !== undefined && { servicePath, port: Number(port), sslCreds: credentials.createInsecure() }),
-    });
+    const plaintext = await plaintextEndpoint(endpoint);
+    const client = new PubSub({ projectId, ...plaintext, ...(endpoint !== undefined && { apiEndpoint: endpoint, emulatorMode: true }) });
+    const subscriber = new v1.SubscriberClient({ projectId, ...plaintext });
     const bus = new PubSubMessageBus(client, options, new DeadLetters(subscriber, client, endpoint === undefined));
     if (options.createTopology) await Promise.all(Object.keys(topics).map((topic) => bus.#topology.topic(topic)));
     for (const spec of options.subscriptions) await bus.#add(spec);

@@ -1,7 +1,6 @@
 import type { PubSub } from '@google-cloud/pubsub';
-import { status } from '@grpc/grpc-js';
 import { topics, type SubscriptionSpec } from '@rockpool/contracts';
-import { statusOf } from './status.js';
+import { codeOfCall, grpcCode } from '../api-calls.js';
 
 /** The longest the emulator keeps what nobody acknowledges. */
 const keptS = 7 * 86_400;
@@ -60,7 +59,7 @@ export class Topology {
       make().then(
         () => undefined,
         (error: unknown) => {
-          if (statusOf(error) === status.ALREADY_EXISTS) return;
+          if (codeOfCall(error) === grpcCode.alreadyExists) return;
           this.#made.delete(what);
           throw error;
         },
