@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { createProgram as CreateProgram } from './program.js';
 import type { endOf as EndOf } from './exit-codes.js';
@@ -60,7 +61,8 @@ async function rockpool(...argv: string[]) {
     process.exitCode = undefined;
     for (const spy of spies) spy.mockRestore();
   }
-  return { code, out: out.join(''), err: err.join('') };
+  // In a terminal, the workers of the tests are told to use colours.
+  return { code, out: stripVTControlCharacters(out.join('')), err: stripVTControlCharacters(err.join('')) };
 }
 
 const here = () => ['--data-dir', join(folder, 'data')];
