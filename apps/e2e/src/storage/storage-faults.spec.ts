@@ -30,6 +30,7 @@ beforeAll(async () => {
     ROCKPOOL_KEY_FILE: join(folder, 'keys', 'master.key'),
     ROCKPOOL_LOG_FORMAT: 'json',
     ROCKPOOL_LOG_LEVEL: 'error',
+    FORCE_COLOR: '0',
     STORAGE_FAULT_FILE: join(folder, 'fault'),
     // What holds a conversation cannot let go of it while nothing can be written.
     ROCKPOOL_LEASE_MS: '3000',
