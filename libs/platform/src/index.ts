@@ -1,7 +1,7 @@
 export { startApps, type App } from './app.js';
 export { type Audiences } from './audiences.js';
 export { BusWakes } from './bus-wakes.js';
-export { openEngine, type Engine, type EngineUse } from './engine.js';
+export { indexes, openEngine, type Engine, type EngineUse } from './engine.js';
 export { leasesOf } from './leases.js';
-export { openPlatform, type Platform } from './platform.js';
+export { openPlatform, platformOver, type Platform } from './platform.js';
 export { problemsOf, runApp } from './run-app.js';

@@ -4,7 +4,7 @@ import { EventPublisher, type PlatformConfig } from '@rockpool/service';
 import { Credentials, Routes, Tenants } from '@rockpool/tenancy';
 import { audiencesOf, type Audiences } from './audiences.js';
 import { BusWakes } from './bus-wakes.js';
-import { openEngine } from './engine.js';
+import { openEngine, type Engine } from './engine.js';
 
 /** The open engine and the parts that apps share. Whoever opened it closes it. */
 export interface Platform {
@@ -29,14 +29,20 @@ export interface Platform {
  * Opens the engine for this app. Rejects with `unavailable` when another process holds the embedded one's data folder, naming that process.
  */
 export async function openPlatform(config: PlatformConfig, service: string): Promise<Platform> {
-  const { cloud, traces } = await openEngine(config, { service, baseUrl: () => config.ROCKPOOL_PUBLIC_URL ?? platform.url });
+  const engine = await openEngine(config, { service, baseUrl: () => config.ROCKPOOL_PUBLIC_URL ?? platform.url });
+  const platform = platformOver(engine, config, service);
+  return platform;
+}
+
+/** What this app shares with others, over an engine that is open. */
+export function platformOver({ cloud, traces }: Engine, config: PlatformConfig, service: string): Platform {
   const tenants = new Tenants(cloud.documents);
   const routes = new Routes(cloud.documents);
   const unfollow = () => {
     tenants.close();
     routes.close();
   };
-  const platform: Platform = {
+  return {
     config,
     cloud,
     tenants,
@@ -54,5 +60,4 @@ export async function openPlatform(config: PlatformConfig, service: string): Pro
       await cloud.close();
     },
   };
-  return platform;
 }
