@@ -22,6 +22,8 @@ export interface ProcessOptions {
   readonly dataDir?: string;
   /** Ends even when this process is killed without a word. Needs a POSIX shell. */
   readonly endsWithParent?: boolean;
+  /** Told each line of its output, both streams. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** How a process ended. */
@@ -193,6 +195,7 @@ export class RunningProcess {
   private take(line: string): void {
     this.lines.push(line);
     if (this.lines.length > keptLines) this.lines.shift();
+    this.options.onLine?.(line);
     for (const listener of this.lineListeners) listener(line);
   }
 
