@@ -29,3 +29,5 @@ export { RunningProcess, freePort, startProcess, type Exit, type ProcessOptions 
 export { findEmulators, type Emulators, type FoundEmulator, type MissingEmulator } from './emulators/find-emulators.js';
 export { startFirestoreEmulator, startPubSubEmulator, type RunningEmulator } from './emulators/emulator.js';
 export { startSecretManagerFake, type SecretManagerFake, type SecretManagerFakeOptions } from './google/secret-manager-fake.js';
+export { startCloudTasksFake, type CloudTasksFake, type CloudTasksFakeOptions } from './google/cloud-tasks-fake.js';
+export { startMetadataServer, type MetadataServer, type MetadataServerOptions } from './google/metadata-server.js';

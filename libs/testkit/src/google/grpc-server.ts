@@ -16,8 +16,11 @@ export class GrpcFailure extends Error {
   }
 }
 
-/** Unary methods of one service by name: `CreateTask`. What they are given has every field, absent ones at their defaults; `oneof` members that were not sent are absent. */
-export type GrpcMethods = Readonly<Record<string, (request: Json) => Promise<object> | object>>;
+/**
+ * Unary methods of one service by name: `CreateTask`. The request has every field, absent ones at their defaults; `oneof` members that were not sent are absent. Its size is
+ * the one on the wire, give or take those defaults.
+ */
+export type GrpcMethods = Readonly<Record<string, (request: Json, sizeBytes: number) => Promise<object> | object>>;
 
 export interface GrpcServerOptions {
   /** The client package whose `protos.json` describes the services: `@google-cloud/tasks`. */
@@ -52,7 +55,10 @@ export class GrpcServer {
     for (const [service, methods] of Object.entries(options.services)) {
       const definition = protos[service] as ServiceDefinition | undefined;
       if (definition === undefined || 'format' in definition) throw new Error(`${options.clientPackage} describes no service ${service}`);
-      const handlers = Object.entries(methods).map(([name, method]) => [name, this.#unary(name, method)]);
+      const handlers = Object.entries(methods).map(([name, method]) => [
+        name,
+        this.#unary(name, method, definition[name]!.requestSerialize),
+      ]);
       this.#server.addService(definition, Object.fromEntries(handlers) as Record<string, handleUnaryCall<Json, object>>);
     }
   }
@@ -72,16 +78,16 @@ export class GrpcServer {
     this.#server.forceShutdown();
   }
 
-  #unary(operation: string, method: GrpcMethods[string]): handleUnaryCall<Json, object> {
+  #unary(operation: string, method: GrpcMethods[string], serialize: (request: Json) => Buffer): handleUnaryCall<Json, object> {
     return (call, callback) => {
-      this.#serve(operation, method, call.request).then(
+      this.#serve(operation, (request) => method(request, serialize(request).length), call.request).then(
         (response) => callback(null, response),
         (error: unknown) => callback(asStatus(operation, error)),
       );
     };
   }
 
-  async #serve(operation: string, method: GrpcMethods[string], request: Json): Promise<object> {
+  async #serve(operation: string, method: (request: Json) => Promise<object> | object, request: Json): Promise<object> {
     const { clock, faults } = this.#options;
     const fault = faults.strike({ operation, method: 'POST', path: `/${operation}`, headers: {}, body: JSON.stringify(request) });
     if (fault?.kind === 'status') throw new GrpcFailure(codeByStatus[fault.status ?? 503] ?? status.UNKNOWN, 'a fault was asked for');
