@@ -4,6 +4,7 @@ export * from './cloud.js';
 export * from './documents.js';
 export * from './identity.js';
 export * from './message-bus.js';
+export * from './push.js';
 export * from './secret-rules.js';
 export * from './secrets.js';
 export * from './task-rules.js';

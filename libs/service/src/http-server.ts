@@ -5,11 +5,14 @@ import { RetryLater } from '@rockpool/contracts';
 import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { BodyReader } from './body-reader.js';
 import { refuseUnroutable } from './problem.filter.js';
+import { pushPrefix } from './push.controller.js';
 import type { Readiness } from './readiness.js';
 import { traceRequests } from './request-span.js';
 
-/** Routes below it get the exact bytes of the body, whatever its content type: a signature is over bytes. */
-const exactBytesPrefix = '/webhooks/';
+/** Routes below these get the exact bytes of the body, whatever its content type: a signature is over bytes, and a bus reads its own format. */
+const exactBytesPrefixes = ['/webhooks/', pushPrefix];
+/** A message on the bus is an event with what a sender wrote, in base64. */
+const pushLimitBytes = 4 * 1024 * 1024;
 const defaultBodyLimitBytes = 1024 * 1024;
 
 /** How long a sender may take, in milliseconds. Connections are looked at every `checkEveryMs`, so each may live that much longer. */
@@ -25,7 +28,7 @@ export const defaultPatience: SenderPatience = { headersMs: 13_000, requestMs: 2
 /**
  * The HTTP server every app uses.
  *
- * - Below `/webhooks/`, `request.body` is a Buffer with the bytes as they came, never decompressed. Everywhere else it is parsed JSON, and any other content type
+ * - Below `/webhooks/` and `/pubsub/`, `request.body` is a Buffer with the bytes as they came, never decompressed. Everywhere else it is parsed JSON, and any other content type
  *   is refused with 415.
  * - Bodies are read into bounded memory ({@link BodyReader}), up to the limit of their route. A route that raises its limit has to know its sender before
  *   the body is read: in an `onRequest` hook of its own.
@@ -57,6 +60,9 @@ export function createHttpAdapter(
   refuseWhileStopping(server, readiness);
   traceRequests(server);
   parseBodies(server, bodyLimitBytes);
+  server.addHook('onRoute', (route) => {
+    if (route.url.startsWith(pushPrefix)) route.bodyLimit = pushLimitBytes;
+  });
   return adapter;
 }
 
@@ -85,9 +91,10 @@ function parseBodies(server: FastifyInstance, bodyLimitBytes: number): void {
     const body = await reader.read(payload, {
       limitBytes: bodyLimit,
       declaredBytes: Number(request.headers['content-length'] ?? 0),
-      known: bodyLimit > bodyLimitBytes,
+      // Who pushes is known once the push is read.
+      known: bodyLimit > bodyLimitBytes && !url.startsWith(pushPrefix),
     });
-    if (url.startsWith(exactBytesPrefix)) return body;
+    if (exactBytesPrefixes.some((prefix) => url.startsWith(prefix))) return body;
     const type = (request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
     const encoding = request.headers['content-encoding'];
     if (body.length === 0 && type === '') return undefined;

@@ -15,6 +15,7 @@ import { MessageBusServer } from './message-bus.transport.js';
 import { ProblemFilter } from './problem.filter.js';
 import { onProcessEnd } from './process-signals.js';
 import { provide } from './provide.js';
+import { PushController } from './push.controller.js';
 import { Readiness } from './readiness.js';
 import { runShutdown, Shutdown } from './shutdown.js';
 import { startTracing, type Tracing } from './tracing.js';
@@ -116,7 +117,7 @@ function rootModule(options: ServiceOptions, values: { provide: symbol | Type; u
   return {
     module: Service,
     imports: [CloudModule.forRoot(options.cloud), options.module],
-    controllers: [HealthController],
+    controllers: options.cloud.push ? [HealthController, PushController] : [HealthController],
     providers: [...values, provide(EventPublisher, MessageBus)],
     exports: [...values.map((value) => value.provide), EventPublisher],
   };
