@@ -4,7 +4,9 @@ import { describe, expect, it } from '@jest/globals';
 import { workspaceProjects, workspaceRoot } from './projects.js';
 
 const projects = workspaceProjects();
-const layers = ['contract', 'port', 'domain', 'adapter', 'app', 'composer', 'bench', 'test', 'tool'].map((layer) => `layer:${layer}`);
+const layers = ['contract', 'port', 'domain', 'adapter', 'composition', 'app', 'composer', 'bench', 'test', 'deploy', 'tool'].map(
+  (layer) => `layer:${layer}`,
+);
 const sdks = ['none', 'google', 'models', 'channels'].map((sdk) => `sdk:${sdk}`);
 
 function referencesOf(file: string): string[] {
