@@ -1,4 +1,4 @@
-import { Identity, type Caller } from '@rockpool/cloud';
+import { callerOf, claimsOfPayload, Identity, refuseMisspelledToken, type Caller } from '@rockpool/cloud';
 import { InvalidInput, Unauthenticated } from '@rockpool/contracts';
 import { compactVerify, SignJWT } from 'jose';
 import { SigningKeys } from './local-identity/signing-keys.js';
@@ -9,7 +9,6 @@ const lifetimeMs = 3_600_000;
 const renewBeforeMs = 60_000;
 /** Clocks of one machine agree; this absorbs a step of NTP. */
 const leewayMs = 10_000;
-const maxTokenChars = 8_192;
 const maxCached = 1_000;
 
 const algorithm = 'ES256';
@@ -27,15 +26,7 @@ export interface LocalIdentityOptions {
   rotateAfterMs?: number;
 }
 
-interface Claims {
-  iss?: unknown;
-  aud?: unknown;
-  email?: unknown;
-  email_verified?: unknown;
-  iat?: unknown;
-  nbf?: unknown;
-  exp?: unknown;
-}
+type Claims = Readonly<Record<string, unknown>>;
 
 /**
  * An OIDC issuer for the services of one machine: ES256 tokens for `<service>@rockpool.local`, one audience each, one hour long.
@@ -83,7 +74,9 @@ export class LocalIdentity extends Identity {
 
   async verify(token: string, expected: { audience: string; callers: readonly string[] }): Promise<Caller> {
     try {
-      return this.#check(await this.#claimsOf(token), expected);
+      const claims = await this.#claimsOf(token);
+      const emails = expected.callers.map((service) => `${service}@${emailDomain}`);
+      return callerOf(claims, { issuers: [this.#issuer], audience: expected.audience, emails, now: this.#now(), leewayMs });
     } catch (cause) {
       throw new Unauthenticated('the token does not prove who calls', { cause });
     }
@@ -116,7 +109,7 @@ export class LocalIdentity extends Identity {
     const known = this.#verified.get(token);
     // The key is looked up again: it may have been removed since.
     if (known !== undefined && this.#keys.verifying(known.keyId, this.#now()) !== undefined) return known.claims;
-    refuseMalformed(token);
+    refuseMisspelledToken(token);
     let keyId = '';
     const { payload } = await compactVerify(
       token,
@@ -128,36 +121,9 @@ export class LocalIdentity extends Identity {
       },
       { algorithms: [algorithm] },
     );
-    const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
-    if (typeof claims !== 'object' || claims === null) throw new Error('the payload is no object');
+    const claims = claimsOfPayload(payload);
     remember(this.#verified, token, { keyId, claims });
     return claims;
-  }
-
-  #check(claims: Claims, expected: { audience: string; callers: readonly string[] }): Caller {
-    const { iss, aud, email, email_verified: verified, iat, nbf, exp } = claims;
-    const now = this.#now();
-    if (iss !== this.#issuer) throw new Error('another issuer');
-    // A list of audiences is refused even when ours is in it: the token could be replayed at the others.
-    if (typeof aud !== 'string' || aud === '' || aud !== expected.audience) throw new Error('another audience');
-    if (typeof exp !== 'number' || !(exp * 1000 + leewayMs > now)) throw new Error('expired');
-    if (typeof iat !== 'number' || !(iat * 1000 - leewayMs <= now)) throw new Error('issued in the future');
-    if (nbf !== undefined && !(typeof nbf === 'number' && nbf * 1000 - leewayMs <= now)) throw new Error('not valid yet');
-    if (verified !== true) throw new Error('the email is not verified');
-    if (typeof email !== 'string' || !expected.callers.some((service) => email === `${service}@${emailDomain}`)) {
-      throw new Error('this caller is not expected here');
-    }
-    return { email, audience: aud, issuer: iss, expiresAt: new Date(exp * 1000) };
-  }
-}
-
-/** Three parts of canonical base64url: what one token says has one spelling, so no variant of a known token is taken for another. */
-function refuseMalformed(token: string): void {
-  if (typeof token !== 'string' || token.length > maxTokenChars) throw new Error('no token, or one that is too long');
-  const parts = token.split('.');
-  if (parts.length !== 3) throw new Error('a token has three parts');
-  for (const part of parts) {
-    if (part === '' || Buffer.from(part, 'base64url').toString('base64url') !== part) throw new Error('a part is not base64url');
   }
 }
 

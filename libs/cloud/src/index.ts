@@ -9,4 +9,5 @@ export * from './secret-rules.js';
 export * from './secrets.js';
 export * from './task-rules.js';
 export * from './tasks.js';
+export * from './token-rules.js';
 export * from './traces.js';
