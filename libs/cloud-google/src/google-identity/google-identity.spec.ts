@@ -23,7 +23,7 @@ async function startServer(): Promise<void> {
 
 /** The identity of a process that runs as this service: google-auth-library finds its metadata server by this variable. */
 function identityOf(service: string, options: Partial<GoogleIdentityOptions> = {}): GoogleIdentity {
-  process.env['GCE_METADATA_HOST'] = server.hostOf(accountOf(service));
+  process.env['GCE_METADATA_HOST'] = server.hosts[accountOf(service)];
   return new GoogleIdentity({ projectId, service, certsUrl: server.certsUrl, now: () => now, ...options });
 }
 

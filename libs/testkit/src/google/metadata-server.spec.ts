@@ -13,7 +13,7 @@ describe('the metadata server', () => {
   afterEach(() => server.stop());
 
   const ask = (path: string, headers: Record<string, string> = { 'Metadata-Flavor': 'Google' }, method = 'GET') =>
-    fetch(`http://${server.hostOf(account)}/computeMetadata/v1/${path}`, { headers, method });
+    fetch(`http://${server.hosts[account]}/computeMetadata/v1/${path}`, { headers, method });
 
   it('gives out identity tokens for an audience, verifiable with the published keys', async () => {
     const token = await (await ask(`${identity}?audience=https://a.example&format=full`)).text();

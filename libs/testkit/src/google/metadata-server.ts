@@ -23,8 +23,8 @@ export interface MetadataServerOptions {
  * https://cloud.google.com/run/docs/container-contract#metadata-server
  */
 export interface MetadataServer {
-  /** `127.0.0.1:PORT` where this account's processes find the server: their `GCE_METADATA_HOST`. */
-  hostOf(account: string): string;
+  /** By account, `127.0.0.1:PORT` where its processes find the server: their `GCE_METADATA_HOST`. */
+  readonly hosts: Readonly<Record<string, string>>;
   /** The issuer's JSON Web Key Set. */
   readonly certsUrl: string;
   /** How often the key set was asked for. */
@@ -71,17 +71,13 @@ export async function startMetadataServer(options: MetadataServerOptions): Promi
     const headers = { 'content-type': 'application/json; charset=UTF-8', 'cache-control': 'public, max-age=19800, must-revalidate' };
     return { status: 200, headers, body: JSON.stringify({ keys: issuer.published() }) };
   });
-  const hosts = new Map<string, string>();
+  const hosts: Record<string, string> = {};
   for (const [index, account] of options.accounts.entries()) {
     const metadata = new AccountMetadata(account, options.projectId ?? 'rockpool-test', issuer);
-    hosts.set(account, new URL(await listen(options.ports?.[index], (request) => metadata.answer(request))).host);
+    hosts[account] = new URL(await listen(options.ports?.[index], (request) => metadata.answer(request))).host;
   }
   return {
-    hostOf: (account) => {
-      const host = hosts.get(account);
-      if (host === undefined) throw new Error(`the metadata server has no account ${account}`);
-      return host;
-    },
+    hosts,
     certsUrl: `${certsUrl}/oauth2/v3/certs`,
     get certsAsked() {
       return certsAsked;
