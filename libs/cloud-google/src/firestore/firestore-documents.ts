@@ -1,4 +1,4 @@
-import { type DocumentReference, Firestore, type Precondition, type WriteResult } from '@google-cloud/firestore';
+import type { DocumentReference, Firestore, Precondition, WriteResult } from '@google-cloud/firestore';
 import {
   type Document,
   Documents,
@@ -12,8 +12,9 @@ import {
 import { AlreadyExists, Conflict } from '@rockpool/contracts';
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
+import { connect, type FirestorePlace } from './connection.js';
 import { documentPath } from './document-path.js';
-import { grpc, grpcCodeOf, isContention, readError, writeError } from './firestore-errors.js';
+import { grpc, grpcCodeOf, isContention, reading, writeError } from './firestore-errors.js';
 import { FirestoreTransaction } from './firestore-transaction.js';
 import { Lines } from './lines.js';
 import { pageOf, readPage } from './page.js';
@@ -34,14 +35,8 @@ import {
 const maxAttempts = 10;
 const maxPauseMs = 1_000;
 
-/** Where the documents are. */
-export interface FirestoreDocumentsOptions {
-  readonly projectId: string;
-  /** Default: `(default)`. */
-  readonly databaseId?: string;
-  /** An emulator's `host:port`, without TLS. Absent: the real service. */
-  readonly endpoint?: string;
-  /** What queries may rely on. The indexes themselves are made by deploying {@link firestoreIndexes}. */
+export interface FirestoreDocumentsOptions extends FirestorePlace {
+  /** What queries may rely on. The indexes themselves are made by deploying what `firestoreIndexes` gives for them. */
   readonly indexes: readonly IndexDeclaration[];
 }
 
@@ -61,9 +56,8 @@ export class FirestoreDocuments extends Documents {
   }
 
   /** Connects at the first use. */
-  static open({ projectId, databaseId, endpoint, indexes }: FirestoreDocumentsOptions): FirestoreDocuments {
-    const place = endpoint === undefined ? {} : { host: endpoint, ssl: false };
-    return new FirestoreDocuments(new Firestore({ projectId, ...(databaseId && { databaseId }), ...place }), indexes);
+  static open({ indexes, ...place }: FirestoreDocumentsOptions): FirestoreDocuments {
+    return new FirestoreDocuments(connect(place), indexes);
   }
 
   override async get<Data>(path: string): Promise<Document<Data> | undefined> {
@@ -124,35 +118,17 @@ export class FirestoreDocuments extends Documents {
 
   override async query<Data>(query: Query): Promise<Page<Data>> {
     const plan = planQuery(this.firestore, this.declarations, query);
-    try {
-      return pageOf<Data>(plan, await readPage(plan, (part) => part.get()));
-    } catch (error) {
-      throw readError(error);
-    }
+    return pageOf<Data>(plan, await reading(readPage(plan, (part) => part.get())));
   }
 
   override async transaction<Result>(run: (transaction: Transaction) => Promise<Result>): Promise<Result> {
-    const attempts = { firestore: this.firestore, declarations: this.declarations, lines: this.#lines, expired: new Map() };
+    const expired = new Map<string, StoredDocument>();
     let leaveLines: (() => void) | undefined;
     for (let attempt = 1; ; attempt++) {
-      let transaction!: FirestoreTransaction;
-      try {
-        // Nothing is sent for this transaction before its first read, nor after its last one.
-        const result = await this.firestore.runTransaction(
-          (snapshot) => run((transaction = new FirestoreTransaction(attempts, snapshot, leaveLines !== undefined))),
-          { readOnly: true },
-        );
-        if (await transaction.commit()) return result;
-      } finally {
-        transaction?.end();
-        leaveLines?.();
-        leaveLines = undefined;
-      }
-      if (attempt === maxAttempts) {
-        const places = transaction.keys.join(', ');
-        throw new Conflict(`${places} changed during each of ${maxAttempts} attempts of a transaction`);
-      }
-      leaveLines = await this.#lines.enter(transaction.keys);
+      const { result, isCommitted, keys } = await this.#attempt(run, expired, leaveLines !== undefined).finally(() => leaveLines?.());
+      if (isCommitted) return result;
+      if (attempt === maxAttempts) throw new Conflict(`${keys.join(', ')} changed during each of ${maxAttempts} attempts of a transaction`);
+      leaveLines = await this.#lines.enter(keys);
       // From the second time on it is another process that is in the way: come at another moment than last time.
       if (attempt > 1) await setTimeout(Math.random() * Math.min(10 * 2 ** attempt, maxPauseMs));
     }
@@ -166,7 +142,7 @@ export class FirestoreDocuments extends Documents {
       this.#watches.delete(watch);
     };
     try {
-      await watch.start();
+      await reading(watch.start());
       return stop;
     } catch (error) {
       stop();
@@ -186,11 +162,24 @@ export class FirestoreDocuments extends Documents {
   }
 
   async #read(reference: DocumentReference): Promise<StoredDocument | undefined> {
-    try {
-      return storedOf(await reference.get());
-    } catch (error) {
-      throw readError(error);
-    }
+    return storedOf(await reading(reference.get()));
+  }
+
+  #attempt<Result>(run: (transaction: Transaction) => Promise<Result>, expired: Map<string, StoredDocument>, isInLine: boolean) {
+    const attempts = { firestore: this.firestore, declarations: this.declarations, lines: this.#lines, expired };
+    // A transaction of Firestore's that only reads is begun by its first read, locks nothing and needs no end.
+    return this.firestore.runTransaction(
+      async (snapshot) => {
+        const transaction = new FirestoreTransaction(attempts, snapshot, isInLine);
+        try {
+          const result = await run(transaction);
+          return { result, isCommitted: await transaction.commit(), keys: transaction.keys };
+        } finally {
+          transaction.end();
+        }
+      },
+      { readOnly: true },
+    );
   }
 
   #replace(reference: DocumentReference, content: Content, condition: Precondition): Promise<WriteResult> {

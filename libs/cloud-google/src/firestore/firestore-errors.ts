@@ -1,4 +1,8 @@
 import { Conflict, isRockpoolError, RockpoolError, TerminalError } from '@rockpool/contracts';
+import { clearTimeout, setTimeout } from 'node:timers';
+
+/** What was not read by then is not waited for: the client itself would try for most of a minute. */
+const readLimitMs = 10_000;
 
 /** The codes of gRPC that mean something to this driver. */
 export const grpc = {
@@ -20,14 +24,32 @@ export function grpcCodeOf(error: unknown): unknown {
 /** True when a condition of a write was not met, or when others were at work on the same documents. */
 export function isContention(error: unknown): boolean {
   const code = grpcCodeOf(error);
-  return code === grpc.failedPrecondition || code === grpc.aborted || code === grpc.notFound || isExpiredTransaction(error);
+  return code === grpc.failedPrecondition || code === grpc.aborted || isMissingDocument(error) || isExpiredTransaction(error);
+}
+
+function isMissingDocument(error: unknown): boolean {
+  return grpcCodeOf(error) === grpc.notFound && !/database .*does not exist/is.test(messageOf(error));
 }
 
 function isExpiredTransaction(error: unknown): boolean {
   return grpcCodeOf(error) === grpc.invalidArgument && /transaction.*(expired|closed|no longer valid)/i.test(messageOf(error));
 }
 
-/** What a caller is told when a read failed. Errors of ours stay as they are. */
+/** The outcome of a read. Rejects with `unavailable` when it failed or took more than ten seconds. */
+export async function reading<Result>(read: Promise<Result>): Promise<Result> {
+  const { promise: overdue, reject } = Promise.withResolvers<never>();
+  const late = new RockpoolError('unavailable', `Firestore did not answer within ${readLimitMs} ms`);
+  const timer = setTimeout(() => reject(late), readLimitMs);
+  try {
+    return await Promise.race([read, overdue]);
+  } catch (error) {
+    throw readError(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What a caller is told of an error of a read. Errors of ours stay as they are. */
 export function readError(error: unknown): unknown {
   if (isRockpoolError(error)) return error;
   // The message has the address at which the index can be made.

@@ -3,7 +3,7 @@ import type { Document, IndexDeclaration, Page, Query, Transaction, WriteOptions
 import { AlreadyExists, Conflict, InvalidInput } from '@rockpool/contracts';
 import { randomUUID } from 'node:crypto';
 import { documentPath } from './document-path.js';
-import { grpc, grpcCodeOf, isContention, readError, writeError } from './firestore-errors.js';
+import { grpc, grpcCodeOf, isContention, reading, writeError } from './firestore-errors.js';
 import type { Lines } from './lines.js';
 import { fingerprintOf, pageOf, readPage } from './page.js';
 import { planQuery, type QueryPlan } from './query-plan.js';
@@ -63,7 +63,7 @@ export class FirestoreTransaction implements Transaction {
     this.#mustNotHaveWritten();
     const reference = this.attempts.firestore.doc(documentPath(path));
     await this.#standInLine(path);
-    if (!this.#reads.has(path)) this.#reads.set(path, storedOf(await this.snapshot.get(reference).catch(failRead)));
+    if (!this.#reads.has(path)) this.#reads.set(path, storedOf(await reading(this.snapshot.get(reference))));
     const stored = this.#reads.get(path);
     return stored === undefined || isExpired(stored) ? undefined : documentOf<Data>(stored);
   }
@@ -73,7 +73,7 @@ export class FirestoreTransaction implements Transaction {
     const plan = planQuery(this.attempts.firestore, this.attempts.declarations, query);
     const key = `query of ${JSON.stringify(query.from)}`;
     await this.#standInLine(key);
-    const page = await readPage(plan, (part) => this.snapshot.get(part)).catch(failRead);
+    const page = await reading(readPage(plan, (part) => this.snapshot.get(part)));
     this.#queries.push({ key, plan, seen: fingerprintOf(page) });
     return pageOf<Data>(plan, page);
   }
@@ -146,7 +146,7 @@ export class FirestoreTransaction implements Transaction {
     const { firestore, expired } = this.attempts;
     const written = [...this.#writes].filter(([, { content }]) => content !== undefined);
     if (written.length === 0) return false;
-    const present = await firestore.getAll(...written.map(([path]) => firestore.doc(path))).catch(failRead);
+    const present = await reading(firestore.getAll(...written.map(([path]) => firestore.doc(path))));
     for (const stored of present.map(storedOf)) {
       if (stored === undefined) continue;
       if (stored.fields.meta.write === this.#id) return true;
@@ -195,8 +195,4 @@ export class FirestoreTransaction implements Transaction {
 
 function isStill({ updateTime }: StoredDocument): Precondition {
   return { lastUpdateTime: updateTime };
-}
-
-function failRead(error: unknown): never {
-  throw readError(error);
 }

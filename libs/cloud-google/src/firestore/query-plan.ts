@@ -59,7 +59,8 @@ export function planQuery(firestore: Firestore, declarations: readonly IndexDecl
       throw invalid(cause);
     }
     const [path, sort, ...others] = Array.isArray(values) ? (values.toReversed() as unknown[]) : [];
-    if (typeof path !== 'string' || others.length > 0 || (sort === undefined) !== (ordered === undefined)) throw invalid();
+    if (typeof path !== 'string' || others.length > 0 || Array.isArray(sort) || (sort === undefined) !== (ordered === undefined))
+      throw invalid();
     const place = firestore.doc(documentPath(path));
     if (isGroup ? place.parent.id !== from.group : place.parent.path !== from.collection) throw invalid();
     return sort === undefined ? [place] : [sort, place];

@@ -6,6 +6,10 @@ import { divide, reunite } from './indexed-part.js';
 /** The port's limit. Firestore's own, which counts other bytes, is met at about the same size. */
 const documentLimitBytes = 2 ** 20;
 
+/** Firestore's times are those of the years 1 to 9999. */
+const firstTime = Date.parse('0001-01-01T00:00:00.000Z');
+const lastTime = Date.parse('9999-12-31T23:59:59.999Z');
+
 /**
  * How a document is stored:
  * - `data`: what queries can look at, as fields of its own;
@@ -38,12 +42,17 @@ export interface StoredDocument {
 /** Checks and encodes what a caller wants to store, as part of the write with this id. Throws `invalid` or `too_large`. */
 export function contentOf(data: object, options: WriteOptions | undefined, write: string): Content {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) throw new InvalidInput('a document is an object');
-  const expireAtMs = options?.expireAt?.getTime();
-  if (Number.isNaN(expireAtMs)) throw new InvalidInput('expireAt is no valid date');
+  const expireAtMs = options?.expireAt && expiryOf(options.expireAt);
   const { indexed, rest } = divide(asJson(data));
   const meta = { write, ...(rest && { rest: JSON.stringify(rest) }) };
   const expireAt = expireAtMs === undefined ? {} : { expireAt: Timestamp.fromMillis(expireAtMs) };
   return { fields: { data: indexed, meta, ...expireAt }, expireAtMs };
+}
+
+function expiryOf(date: Date): number {
+  const time = date.getTime();
+  if (Number.isNaN(time)) throw new InvalidInput('expireAt is no valid date');
+  return Math.min(Math.max(time, firstTime), lastTime);
 }
 
 function asJson(data: object): { [key: string]: Json } {
@@ -89,16 +98,16 @@ export function documentOf<Data>({ path, id, updateTime, expireAtMs, fields }: S
 }
 
 /**
- * Firestore's update time, which grows with every change of the document, also over its deletion; with it the expiry, so that a write can be
+ * Firestore's update time, in microseconds, which grows with every change of the document, also over its deletion; with it the expiry, so that a write can be
  * refused as of an expired document without reading it.
  */
 export function versionOf({ seconds, nanoseconds }: Timestamp, expireAtMs: number | undefined): string {
-  return `${seconds}.${String(nanoseconds).padStart(9, '0')}${expireAtMs === undefined ? '' : `/${expireAtMs}`}`;
+  return `${seconds}.${String(nanoseconds / 1_000).padStart(6, '0')}${expireAtMs === undefined ? '' : `/${expireAtMs}`}`;
 }
 
 /** The update time that a version stands for; `undefined` when nothing that is not expired can have it. */
 export function updateTimeOf(version: string): Timestamp | undefined {
-  const [, seconds, nanoseconds, expireAtMs] = /^(\d{1,12})\.(\d{9})(?:\/(-?\d{1,16}))?$/.exec(version) ?? [];
+  const [, seconds, microseconds, expireAtMs] = /^(\d{1,11})\.(\d{6})(?:\/(-?\d{1,16}))?$/.exec(version) ?? [];
   if (seconds === undefined || isExpired({ expireAtMs: expireAtMs === undefined ? undefined : Number(expireAtMs) })) return undefined;
-  return new Timestamp(Number(seconds), Number(nanoseconds));
+  return new Timestamp(Number(seconds), Number(microseconds) * 1_000);
 }
