@@ -41,7 +41,7 @@ const argumentsId = '\0rockpool:arguments';
 export async function bundleImage(image: ImageSource, { root, folder }: { root: string; folder: string }): Promise<Bundle> {
   const entry = join(root, image.entry);
   if (!existsSync(entry)) throw new Error(`${image.entry} is not there: npm run build`);
-  rmSync(folder, { recursive: true, force: true });
+  empty(folder);
   const allowed = runtimePackages(packageOf(entry).folder);
   const build = await rolldown({
     input: { main: entryId },
@@ -52,7 +52,7 @@ export async function bundleImage(image: ImageSource, { root, folder }: { root: 
       entryModule(entry, image.defaultArguments),
       jsonBesideModules(),
       filesBesideModules(),
-      absentPackages(),
+      absentPackages(allowed),
       runtimeOnly(image, allowed),
     ],
   });
@@ -72,6 +72,12 @@ export async function bundleImage(image: ImageSource, { root, folder }: { root: 
   } finally {
     await build.close();
   }
+}
+
+/** The folder itself stays: who builds an image may own it and nothing around it. */
+function empty(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
 }
 
 /** The program: what it does without arguments, then the app's own entry. */

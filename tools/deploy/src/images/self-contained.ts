@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Plugin } from 'rolldown';
+import { packageOf } from './runtime-packages.js';
 
 /**
  * Three rolldown plugins that leave nothing in a bundle that points outside of it.
@@ -89,29 +90,26 @@ const optionalPackages: readonly string[] = [
   'ioredis',
   'kafkajs',
   'mqtt',
+  'supports-color',
   'utf-8-validate',
 ];
 
 const absentPrefix = '\0absent:';
 
-/** Stands in for {@link optionalPackages} with a module that throws `MODULE_NOT_FOUND`, and refuses whatever else is not installed. */
-export function absentPackages(): Plugin {
+/**
+ * Stands in for {@link optionalPackages} with a module that throws `MODULE_NOT_FOUND`, also for one that is here for development alone, and refuses whatever else is not
+ * installed. `allowed` holds the folders of what the app needs at run time.
+ */
+export function absentPackages(allowed: ReadonlySet<string>): Plugin {
   return {
     name: 'rockpool:absent-packages',
     async resolveId(source, importer, options) {
-      if (
-        importer === undefined ||
-        source.startsWith('.') ||
-        source.startsWith('/') ||
-        source.startsWith('\0') ||
-        source.startsWith('node:')
-      )
-        return null;
-      const resolved = await this.resolve(source, importer, { ...options, skipSelf: true });
-      if (resolved) return resolved;
+      if (importer === undefined || /^(\.|\/|\0|node:)/.test(source)) return null;
       const name = source.split('/', source.startsWith('@') ? 2 : 1).join('/');
-      if (!optionalPackages.includes(name))
-        this.error(`${importer} imports ${source}, which is not installed and not known to be optional`);
+      const isOptional = optionalPackages.includes(name);
+      const resolved = await this.resolve(source, importer, { ...options, skipSelf: true });
+      if (resolved && (!isOptional || resolved.external || allowed.has(packageOf(resolved.id).folder))) return resolved;
+      if (!isOptional) this.error(`${importer} imports ${source}, which is not installed and not known to be optional`);
       return { id: `${absentPrefix}${source}`, moduleSideEffects: true };
     },
     load(id) {
