@@ -70,7 +70,7 @@ resource "google_project_iam_member" "secrets" {
   condition {
     title       = "secrets-of-${var.tenant}"
     description = "Only secrets of this tenant."
-    expression  = "resource.name.startsWith(\"projects/${var.project_number}/secrets/${var.tenant_secret_prefix}${var.tenant}--\")"
+    expression  = "resource.name.startsWith(\"projects/${var.project_number}/secrets/${var.tenant}_\")"
   }
 }
 

@@ -66,11 +66,6 @@ variable "secret_reader_role" {
   type        = string
 }
 
-variable "tenant_secret_prefix" {
-  description = "What names of tenants' secrets begin with."
-  type        = string
-}
-
 variable "indexes" {
   description = "Composite indexes, as firestore.indexes.json has them."
   type = list(object({

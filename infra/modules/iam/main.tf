@@ -1,11 +1,10 @@
 # Rights that no single resource can give: on documents, on secrets that the platform makes while it runs, and on lists. Everything else is granted on the resource.
 locals {
-  secrets = "projects/${var.project_number}/secrets/${var.tenant_secret_prefix}"
+  # The secret of a tenant is named <tenant>_<field>. No tenant's name has a _, and no secret of the platform's own has one.
+  of_tenants = "resource.name.extract(\"/secrets/{tenant}_\") != \"\""
   # A pooled host runs no dedicated tenant's agent, so it has no business with that tenant's secrets.
-  not_dedicated = join("", [for tenant in var.dedicated_tenants : " && !resource.name.startsWith(\"${local.secrets}${tenant}--\")"])
-  conditions = {
-    for name, member in var.members : name => "resource.name.startsWith(\"${local.secrets}\")${name == "agent-host" ? local.not_dedicated : ""}"
-  }
+  not_dedicated = join("", [for tenant in var.dedicated_tenants : " && !resource.name.startsWith(\"projects/${var.project_number}/secrets/${tenant}_\")"])
+  conditions    = { for name in keys(var.members) : name => "${local.of_tenants}${name == "agent-host" ? local.not_dedicated : ""}" }
   roles = {
     read   = google_project_iam_custom_role.secret_reader.id
     add    = google_project_iam_custom_role.secret_adder.id
@@ -83,7 +82,7 @@ resource "google_project_iam_member" "tenant_secrets" {
 
   condition {
     title       = "secrets-of-tenants"
-    description = "Only secrets whose names begin as those of tenants do."
+    description = "Only secrets that are named as those of tenants are."
     expression  = local.conditions[each.key]
   }
 }

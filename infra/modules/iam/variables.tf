@@ -18,11 +18,6 @@ variable "tenant_secrets" {
   type        = map(string)
 }
 
-variable "tenant_secret_prefix" {
-  description = "What names of tenants' secrets begin with."
-  type        = string
-}
-
 variable "documents" {
   description = "Apps that read and write documents."
   type        = set(string)
