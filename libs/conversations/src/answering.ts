@@ -79,6 +79,7 @@ export class Answering {
     let summary: Answer['summary'];
     const unwatch = await this.watchSignals(claim, own);
     try {
+      abort.throwIfAborted();
       const exchange = await this.transcript.exchange(turn.tenantId, conversation);
       const { tenantId, conversationId, eventId, message } = turn;
       const run = this.runtime.run(

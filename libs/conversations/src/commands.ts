@@ -4,7 +4,7 @@ import { overlapPolicy, type OverlapPolicy, type Tenant } from '@rockpool/tenanc
 import type { ImmediateAnswers } from './immediate-answers.js';
 import type { CommandEffect, Inbox } from './inbox.js';
 import { paths, signalKeptMs, type ConversationRecord, type SignalRecord, type TurnRecord } from './records.js';
-import { currentTraceparent, inSpan } from './spans.js';
+import { currentTraceparent, inSpan, linkToTrace } from './spans.js';
 
 /** What a person may ask of the platform itself, also while a turn runs. `/start` is what Telegram sends when a person opens a bot. */
 const commandNames = ['stop', 'status', 'new', 'queue', 'help', 'start'] as const;
@@ -32,6 +32,7 @@ export class Commands {
       async () => {
         const effect = this.effect(name, tenant, message);
         const turn = await this.inbox.command(tenant.id, message, name, effect, currentTraceparent());
+        linkToTrace(turn.traceparent);
         if (turn.command) await this.answers.say(turn, turn.command.answer);
       },
     );
@@ -64,8 +65,8 @@ export class Commands {
     const signal: SignalRecord = { kind: 'stop', throughSeq: conversation.lastSeq };
     const path = paths.signal(conversation.tenantId, conversation.conversationId, signal.kind);
     transaction.set(path, signal, { expireAt: new Date(this.now() + signalKeptMs) });
-    // What has not begun never will; what runs sees the signal.
-    for (const turn of open.filter((waiting) => waiting.state === 'pending')) {
+    // What has not begun never will. What runs sees the signal, as will the next run of what waits for another try: it has something to take back at the channel.
+    for (const turn of open.filter((waiting) => waiting.state === 'pending' && !hasBegunAnswer(waiting))) {
       const cancelled: TurnRecord = { ...turn, state: 'cancelled', open: false, reason: 'stopped', finishedAt: this.now() };
       transaction.set(paths.turn(turn.tenantId, turn.eventId), cancelled);
     }
@@ -84,6 +85,11 @@ export class Commands {
       `- Plan: ${tenant.spec.plan}`,
     ].join('\n');
   }
+}
+
+/** A run of it was cut short and may have left a placeholder, or a part of an answer. What another turn answers has nothing of its own. */
+function hasBegunAnswer(turn: TurnRecord): boolean {
+  return turn.startedAt !== undefined && turn.answeredBy === undefined;
 }
 
 /** The word after the command's name, in lower case; empty when there is none. */

@@ -9,7 +9,7 @@ import { unrouted } from './records.js';
 import { openHost, type TestHost } from './testing/host.js';
 import { alice, chat, messageOf } from './testing/messages.js';
 import { OneChannel } from './testing/recording-channel.js';
-import { hang } from './testing/scripted-runtime.js';
+import { failing, hang } from './testing/scripted-runtime.js';
 
 class RecordedWakes extends Wakes {
   readonly woken: string[] = [];
@@ -167,6 +167,37 @@ describe('commands', () => {
     await driven;
     expect((await turnsOf(alice)).filter(({ seq }) => seq > 0).map(({ state }) => state)).toEqual(['cancelled', 'cancelled']);
     expect(host.channel.visible.join('|')).toContain('⏹ Stopped.');
+  });
+
+  it('/stop ends a turn that waits for another try, in the message it had begun, without another run of the agent', async () => {
+    host.runtime.script = failing(() => new Error('connection reset'));
+    await receiver.receive(messageOf(1, 'go'));
+    expect(await host.drive()).toMatchObject({ kind: 'retry' });
+    expect([...host.channel.messages.values()]).toEqual(['…']);
+    await receiver.receive(messageOf(2, '/stop'));
+    expect(wakes.woken).toHaveLength(2);
+    await host.drive();
+    expect([...host.channel.messages.values()]).toEqual(['_Stopped._', '⏹ Stopped.']);
+    expect(await host.turn(1)).toMatchObject({ state: 'cancelled', open: false });
+    expect(host.asked).toEqual(['go']);
+  });
+
+  it('/stop ends what was interrupted and has not begun anew, with what interrupted it', async () => {
+    known = withAgent({ overlap: 'interrupt' });
+    const started = Promise.withResolvers<void>();
+    host.runtime.script = hang('Wait, I think', started.resolve);
+    await receiver.receive(messageOf(1, 'red'));
+    const shutdown = new AbortController();
+    const driven = host.drive('wake', shutdown.signal);
+    await started.promise;
+    await host.channel.until((visible) => visible[0] === 'Wait, I think');
+    shutdown.abort(new Error('shutdown'));
+    await driven;
+    await receiver.receive(messageOf(2, 'no, blue'));
+    await receiver.receive(messageOf(3, '/stop'));
+    await host.drive();
+    expect(host.channel.visible).toEqual(['_Stopped._', '⏹ Stopped, with 1 more waiting.']);
+    expect(await host.states(1, 2)).toEqual(['cancelled', 'cancelled']);
   });
 
   it('/stop does not touch what comes after it', async () => {

@@ -4,7 +4,7 @@ import { commandOf, type Commands } from './commands.js';
 import type { ImmediateAnswers } from './immediate-answers.js';
 import type { Inbox } from './inbox.js';
 import type { ReplyChannels } from './reply-channel.js';
-import { currentTraceparent } from './spans.js';
+import { currentTraceparent, linkToTrace, markTenant } from './spans.js';
 
 /** Publishes the work request that makes a host drive a conversation. Resolves when it is durable. */
 export abstract class Wakes {
@@ -34,6 +34,7 @@ export class Receiver {
 
   async receive(message: InboundMessage): Promise<Received> {
     const decision = await this.admissions.decide(message);
+    markTenant(decision.kind === 'run' ? decision.tenant.id : decision.tenantId);
     if (decision.kind !== 'run') {
       const { kind, tenantId, reason, notice } = decision;
       const turn = await this.inbox.record(tenantId, message, kind, reason, notice);
@@ -44,11 +45,14 @@ export class Receiver {
     const command = commandOf(message.text);
     if (command) {
       await this.commands.run(tenant, message, command);
+      // A turn that waits for another try is ended by a run of it.
+      if (command === 'stop') await this.wakes.wake(tenant.id, message.conversationId);
       return { kind: 'command', tenantId: tenant.id };
     }
     crashPoint('after-receive-before-commit');
     const turn = await this.inbox.append(tenant.id, message, { ...tenant.spec.agent, traceparent: currentTraceparent() });
     crashPoint('after-commit-before-wake');
+    linkToTrace(turn.traceparent);
     if (!turn.open) return { kind: 'finished-before', tenantId: tenant.id };
     if (turn.state === 'pending') this.showTyping(tenant.id, message);
     await this.wakes.wake(tenant.id, message.conversationId);

@@ -1,5 +1,15 @@
-import { context, propagation, SpanKind, SpanStatusCode, trace, type Attributes, type Context, type Link } from '@opentelemetry/api';
-import { codeOf } from '@rockpool/contracts';
+import {
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type Context,
+  type Link,
+} from '@opentelemetry/api';
+import { codeOf, type TenantId } from '@rockpool/contracts';
 
 const tracer = trace.getTracer('rockpool.conversations');
 
@@ -26,6 +36,18 @@ export async function inSpan<Result>(
       }
     },
   );
+}
+
+/** Says on the active span whose message this turned out to be: one on a shared account arrives without a tenant. */
+export function markTenant(tenantId: TenantId): void {
+  trace.getActiveSpan()?.setAttribute('rockpool.tenant.id', tenantId);
+}
+
+/** Links the active span to the trace in which an earlier delivery of the same event took its place. */
+export function linkToTrace(traceparent: string | undefined): void {
+  const active = trace.getActiveSpan();
+  const earlier = traceparent && trace.getSpanContext(propagation.extract(ROOT_CONTEXT, { traceparent }));
+  if (active && earlier && earlier.traceId !== active.spanContext().traceId) active.addLink({ context: earlier });
 }
 
 /** The W3C `traceparent` of the active span, or `undefined` outside any. */
