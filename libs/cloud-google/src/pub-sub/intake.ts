@@ -6,7 +6,7 @@ import type { Incoming } from './incoming.js';
 import { Memory } from './memory.js';
 
 /** A message that was given back and does not return in this time has gone to another process: its key is not held back for it any longer. */
-const returnsWithinMs = 60_000;
+const returnsWithinMs = 20_000;
 const sweepEveryMs = 10_000;
 
 /** Acked messages of ordered subscriptions are known for so long, so many of them: redelivering a message brings all later ones of its key again. */
@@ -30,6 +30,8 @@ interface Line {
 }
 
 export interface IntakeOptions {
+  /** A message that is given back comes back to this process, so that its key waits for it. */
+  readonly keepsPlace: boolean;
   /** Writes to the dead-letter topic; the message is acknowledged afterwards. */
   bury(incoming: Incoming, burial: { attempts: number; reason: string }): Promise<void>;
   /** A message that needs no more deliveries: acknowledged, or dead. */
@@ -186,10 +188,12 @@ export class Intake {
 
   #release(line: Line, item: Item, afterMs: number): void {
     item.state = 'away';
-    line.awayUntil = Date.now() + afterMs + returnsWithinMs;
+    // The subscription may have a retry policy besides.
+    line.awayUntil = Date.now() + afterMs + this.spec.maxBackoffMs + returnsWithinMs;
     // All but the newest copy have lost their lease already; what they answer changes nothing.
     for (const copy of item.copies.splice(0)) copy.release(afterMs);
-    if (!this.isConsumed) line.items.shift();
+    if (!this.options.keepsPlace) this.#releaseAll(line);
+    else if (!this.isConsumed) line.items.shift();
     this.#afterHead(line);
   }
 

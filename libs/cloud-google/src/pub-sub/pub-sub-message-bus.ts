@@ -180,6 +180,14 @@ export class PubSubMessageBus extends MessageBus {
     return intake?.isConsumed ? intake : undefined;
   }
 
+  /** A subscription whose messages do not come, in words; `undefined` when all do. */
+  get fault(): string | undefined {
+    for (const [name, { source }] of this.#consumed) {
+      if (source?.fault !== undefined) return `no messages come from ${name}: ${source.fault}`;
+    }
+    return undefined;
+  }
+
   override close(drainMs?: number): Promise<void> {
     this.#closing ??= this.#close(drainMs);
     return this.#closing;
@@ -245,6 +253,8 @@ export class PubSubMessageBus extends MessageBus {
   #consumedOf(spec: SubscriptionSpec): Consumed {
     const known = new KnownBacklog();
     const intake = new Intake(spec, {
+      // What is given back to a push may come to any process, and nothing behind it is here.
+      keepsPlace: this.options.delivery !== 'push',
       bury: (incoming, burial) => this.#bury(spec.name, incoming, burial),
       onDone: (messageId) => known.done(messageId),
       onFault: (error) => this.options.onFault?.(`a dead letter of ${spec.name} could not be written`, error),

@@ -24,6 +24,7 @@ export class PullSource {
   readonly #held = new Map<Message, NodeJS.Timeout>();
   #subscription: Subscription;
   #reopening: NodeJS.Timeout | undefined;
+  #lastFault = '';
   #waitMs = reopenMs.first;
   #closing: Promise<void> | undefined;
 
@@ -32,6 +33,11 @@ export class PullSource {
     private readonly options: PullOptions,
   ) {
     this.#subscription = this.#open();
+  }
+
+  /** What broke the stream, while it is not open again. */
+  get fault(): string | undefined {
+    return this.#reopening === undefined ? undefined : this.#lastFault;
   }
 
   /** Takes no more messages and gives back those that are held. Resolves when what is being handled is answered too. */
@@ -63,6 +69,7 @@ export class PullSource {
       this.options.accept(this.#incoming(message));
     });
     subscription.on('error', (error: unknown) => {
+      this.#lastFault = error instanceof Error ? error.message : String(error);
       this.options.onFault(error);
       this.#reopenLater();
     });
