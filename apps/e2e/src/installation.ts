@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
   freePort,
+  GoogleStack,
   ModelSimulator,
   SlackSimulator,
   startProcess,
@@ -64,48 +65,62 @@ const secrets = {
   DAVE_SECRET: 'dave-webhook-secret',
 };
 
-/** The built product as a user starts it, with simulated Telegram, Slack and model beside it, and tenants applied. */
+/** A holder of a conversation that was killed is waited for so long, where several processes may hold one. */
+const leaseMs = 5_000;
+
+/** `embedded`: one process, as `npm start` does it. `google`: each app in two copies of its own, on the emulators. */
+export type EngineName = 'embedded' | 'google';
+
+interface InstallationOptions {
+  readonly engine?: EngineName;
+  /** Notes what the simulated channels deliver. */
+  readonly ledger?: Ledger;
+  /** `off` for floods that no real chat would send. */
+  readonly limits?: 'strict' | 'off';
+}
+
+/** The built product as it runs, with simulated Telegram, Slack and model beside it, and tenants applied. */
 export class Installation {
   private constructor(
-    readonly product: RunningProcess,
+    /** Of the embedded engine there is one. */
+    readonly processes: readonly RunningProcess[],
     readonly url: string,
     readonly telegram: TelegramSimulator,
     readonly slack: SlackSimulator,
     readonly model: ModelSimulator,
     private readonly folder: string,
-    private readonly environment: Record<string, string>,
+    private readonly environment: Readonly<Record<string, string>>,
+    private readonly stop: () => Promise<void>,
   ) {}
 
-  /** Starts it. The ledger, when given, notes what the simulated channels deliver. `limits: 'off'` for floods that no real chat would send. */
-  static async open(options: { ledger?: Ledger; limits?: 'strict' | 'off' } = {}): Promise<Installation> {
+  static async open(options: InstallationOptions = {}): Promise<Installation> {
     if (!existsSync(join(root, 'apps/cli/dist/main.js'))) throw new Error('the product is not built: npm run build');
     const folder = await mkdtemp(join(tmpdir(), 'rockpool-e2e-'));
     const simulation = { limits: options.limits ?? 'strict', ...(options.ledger && { observer: options.ledger }), retryScale: 0.1 };
     const telegram = new TelegramSimulator(simulation);
     const slack = new SlackSimulator({ ...simulation, retryScale: 0.01 });
     const model = new ModelSimulator();
-    const port = await freePort();
-    const url = `http://127.0.0.1:${port}`;
-    const environment = {
-      PORT: String(port),
-      ROCKPOOL_DATA_DIR: join(folder, 'data'),
-      ROCKPOOL_KEY_FILE: join(folder, 'keys', 'master.key'),
+    const beside = {
       ROCKPOOL_LOG_FORMAT: 'json',
       ROCKPOOL_TELEGRAM_API_URL: await telegram.start(),
       ROCKPOOL_SLACK_API_URL: `${await slack.start()}/api`,
       OPENAI_BASE_URL: `${await model.start()}/v1`,
     };
-    const product = await startProcess({
-      command: process.execPath,
-      args: [command, 'start'],
-      env: environment,
-      dataDir: environment.ROCKPOOL_DATA_DIR,
-      readyUrl: `${url}/readyz`,
-      timeoutMs: 60_000,
-    });
-    const installation = new Installation(product, url, telegram, slack, model, folder, environment);
+    const { processes, url, environment, stop } = await (options.engine === 'google' ? startStack(beside) : startEmbedded(beside, folder));
+    const installation = new Installation(processes, url, telegram, slack, model, folder, environment, stop);
     await installation.apply(tenants);
     return installation;
+  }
+
+  /** The one process of the embedded engine. */
+  get product(): RunningProcess {
+    return this.processes[0]!;
+  }
+
+  /** Ends every process at once. Resolves when all are ready again. */
+  async restart(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    await Promise.all(this.processes.map((process) => process.kill(signal)));
+    await Promise.all(this.processes.map((process) => process.start()));
   }
 
   /** Applies a tenants file, as an operator does. */
@@ -128,10 +143,42 @@ export class Installation {
   }
 
   async close(): Promise<void> {
-    await this.product.stop();
+    await this.stop();
     await Promise.all([this.telegram.close(), this.slack.close(), this.model.close()]);
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+interface Started {
+  readonly processes: readonly RunningProcess[];
+  readonly url: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly stop: () => Promise<void>;
+}
+
+async function startEmbedded(beside: Readonly<Record<string, string>>, folder: string): Promise<Started> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const environment = {
+    ...beside,
+    PORT: String(port),
+    ROCKPOOL_DATA_DIR: join(folder, 'data'),
+    ROCKPOOL_KEY_FILE: join(folder, 'keys', 'master.key'),
+  };
+  const product = await startProcess({
+    command: process.execPath,
+    args: [command, 'start'],
+    env: environment,
+    dataDir: environment.ROCKPOOL_DATA_DIR,
+    readyUrl: `${url}/readyz`,
+    timeoutMs: 60_000,
+  });
+  return { processes: [product], url, environment, stop: () => product.stop() };
+}
+
+async function startStack(beside: Readonly<Record<string, string>>): Promise<Started> {
+  const stack = await GoogleStack.start({ root, env: { ...beside, ROCKPOOL_LEASE_MS: String(leaseMs) } });
+  return { processes: stack.processes, url: stack.url, environment: stack.environment, stop: () => stack.stop() };
 }
 
 export interface InboxRow {

@@ -1,80 +1,83 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Ledger, type TelegramBot } from '@rockpool/testkit';
+import { onEachEngine } from './engines.js';
 import { aliceBotToken, aliceSecret, Installation } from './installation.js';
 
 const conversations = 200;
 
-let ledger: Ledger;
-let rockpool: Installation;
-let bot: TelegramBot;
-beforeAll(async () => {
-  ledger = new Ledger(1);
-  rockpool = await Installation.open({ ledger, limits: 'off' });
-  bot = rockpool.telegram.bot({ token: aliceBotToken, webhook: { url: `${rockpool.url}/webhooks/telegram/alice`, secret: aliceSecret } });
-}, 90_000);
-afterAll(() => rockpool.close());
-
-/** One message from each of so many people; resolves when all are accepted. */
-async function everyoneSays(firstId: number): Promise<void> {
-  const said = Array.from({ length: conversations }, (_, index) => {
-    const chat = rockpool.telegram.person({ id: firstId + index, name: `P${index}` }).chat(bot);
-    return chat.say(ledger.message(rockpool.telegram.conversation(chat.id, bot)));
-  });
-  await Promise.all(said.map(({ accepted }) => accepted));
-}
-
-async function allAnswered(timeoutMs: number): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (ledger.unanswered(rockpool.telegram.shown()).length > 0) {
-    if (Date.now() > deadline) throw new Error(`unanswered: ${ledger.unanswered(rockpool.telegram.shown()).length}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 const isPlaceholder = ({ text }: { text: string }) => text === '…';
 
-describe('two hundred conversations', () => {
-  it('at once are all answered, once, each in its own chat', async () => {
-    await everyoneSays(10_000);
-    await allAnswered(60_000);
-    const verdict = ledger.check(rockpool.telegram.shown());
-    expect(verdict).toMatchObject({ ok: true, accepted: conversations, answered: conversations });
-  }, 120_000);
+onEachEngine((engine) => {
+  let ledger: Ledger;
+  let rockpool: Installation;
+  let bot: TelegramBot;
+  beforeAll(async () => {
+    ledger = new Ledger(1);
+    rockpool = await Installation.open({ engine, ledger, limits: 'off' });
+    bot = rockpool.telegram.bot({ token: aliceBotToken, webhook: { url: `${rockpool.url}/webhooks/telegram/alice`, secret: aliceSecret } });
+  }, 90_000);
+  afterAll(() => rockpool.close());
 
-  it('cut short by kill -9 are all answered after a restart, once', async () => {
-    rockpool.model.when(() => true).reply({ text: (request) => `You said: ${lastUserText(request)}`, firstTokenMs: 150 });
-    const everyone = everyoneSays(20_000);
-    // In the middle: some are answered, some run, some wait, some are not delivered yet.
-    await new Promise<void>((resolve) => {
-      const poll = setInterval(() => {
-        const waiting = ledger.unanswered(rockpool.telegram.shown()).length;
-        if (waiting > 0 && waiting < conversations / 2 && rockpool.model.requests.length > conversations + 20) {
-          clearInterval(poll);
-          resolve();
-        }
-      }, 5);
+  /** One message from each of so many people; resolves when all are accepted. */
+  async function everyoneSays(firstId: number): Promise<void> {
+    const said = Array.from({ length: conversations }, (_, index) => {
+      const chat = rockpool.telegram.person({ id: firstId + index, name: `P${index}` }).chat(bot);
+      return chat.say(ledger.message(rockpool.telegram.conversation(chat.id, bot)));
     });
-    await rockpool.product.restart('SIGKILL');
-    await everyone;
-    await allAnswered(90_000);
-    const verdict = ledger.check(rockpool.telegram.shown(), isPlaceholder);
-    expect(verdict).toMatchObject({ ok: true });
-    expect(verdict.answered).toBe(verdict.accepted);
-  }, 180_000);
+    await Promise.all(said.map(({ accepted }) => accepted));
+  }
 
-  it('are given back at SIGTERM, and answered after the next start', async () => {
-    const everyone = everyoneSays(30_000);
-    await rockpool.telegram
-      .person({ id: 30_000, name: 'P0' })
-      .chat(bot)
-      .waitForAnswer(() => true, 20_000);
-    const exit = await rockpool.product.kill('SIGTERM');
-    expect(exit).toEqual({ code: 0, signal: null });
-    await rockpool.product.start();
-    await everyone;
-    await allAnswered(90_000);
-    expect(ledger.check(rockpool.telegram.shown(), isPlaceholder)).toMatchObject({ ok: true });
-  }, 180_000);
+  async function allAnswered(timeoutMs: number): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while (ledger.unanswered(rockpool.telegram.shown()).length > 0) {
+      if (Date.now() > deadline) throw new Error(`unanswered: ${ledger.unanswered(rockpool.telegram.shown()).length}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  describe('two hundred conversations', () => {
+    it('at once are all answered, once, each in its own chat', async () => {
+      await everyoneSays(10_000);
+      await allAnswered(60_000);
+      const verdict = ledger.check(rockpool.telegram.shown());
+      expect(verdict).toMatchObject({ ok: true, accepted: conversations, answered: conversations });
+    }, 120_000);
+
+    it('cut short by kill -9 are all answered after a restart, once', async () => {
+      rockpool.model.when(() => true).reply({ text: (request) => `You said: ${lastUserText(request)}`, firstTokenMs: 150 });
+      const everyone = everyoneSays(20_000);
+      // In the middle: some are answered, some run, some wait, some are not delivered yet.
+      await new Promise<void>((resolve) => {
+        const poll = setInterval(() => {
+          const waiting = ledger.unanswered(rockpool.telegram.shown()).length;
+          if (waiting > 0 && waiting < conversations / 2 && rockpool.model.requests.length > conversations + 20) {
+            clearInterval(poll);
+            resolve();
+          }
+        }, 5);
+      });
+      await rockpool.restart('SIGKILL');
+      await everyone;
+      await allAnswered(90_000);
+      const verdict = ledger.check(rockpool.telegram.shown(), isPlaceholder);
+      expect(verdict).toMatchObject({ ok: true });
+      expect(verdict.answered).toBe(verdict.accepted);
+    }, 180_000);
+
+    it('are given back at SIGTERM, and answered after the next start', async () => {
+      const everyone = everyoneSays(30_000);
+      await rockpool.telegram
+        .person({ id: 30_000, name: 'P0' })
+        .chat(bot)
+        .waitForAnswer(() => true, 20_000);
+      const exits = await Promise.all(rockpool.processes.map((process) => process.kill('SIGTERM')));
+      expect(exits).toEqual(rockpool.processes.map(() => ({ code: 0, signal: null })));
+      await Promise.all(rockpool.processes.map((process) => process.start()));
+      await everyone;
+      await allAnswered(90_000);
+      expect(ledger.check(rockpool.telegram.shown(), isPlaceholder)).toMatchObject({ ok: true });
+    }, 180_000);
+  });
 });
 
 function lastUserText(request: { messages: readonly { role: string; text: string }[] }): string {

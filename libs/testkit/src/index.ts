@@ -31,3 +31,5 @@ export { startFirestoreEmulator, startPubSubEmulator, type RunningEmulator } fro
 export { startSecretManagerFake, type SecretManagerFake, type SecretManagerFakeOptions } from './google/secret-manager-fake.js';
 export { startCloudTasksFake, type CloudTasksFake, type CloudTasksFakeOptions } from './google/cloud-tasks-fake.js';
 export { startMetadataServer, type MetadataServer, type MetadataServerOptions } from './google/metadata-server.js';
+export { startStorageFake, type StorageFake, type StorageFakeOptions } from './google/storage-fake.js';
+export { GoogleStack, stackApps, whyNoStack, type StackApp, type StackedApp, type StackOptions } from './stack/stack.js';

@@ -11,63 +11,69 @@ export interface ProcessEnding extends Ending {
 
 const startTakesMs = 1_500;
 
-/** Ends the product and starts it again. */
+/** Ends processes of the product and starts them again. */
 export class Endings {
   readonly all: ProcessEnding[] = [];
   /** Ends that nobody asked for. */
   readonly unasked: string[] = [];
-  private asked = false;
+  private readonly asked = new Set<RunningProcess>();
 
   /** Once `signal` aborts, nothing is started again. */
   constructor(
-    private readonly product: RunningProcess,
+    private readonly processes: readonly RunningProcess[],
     private readonly signal: AbortSignal | undefined,
   ) {
-    this.watch();
+    for (const process of processes) this.watch(process);
   }
 
   /** SIGKILL at once; sometimes once more while it starts. Resolves when it is ready again, with how many kills that took. */
   async kill(random: Random, most: number): Promise<number> {
+    const process = this.oneOf(random);
     let kills = 1;
-    await this.end('SIGKILL', false);
+    await this.end(process, 'SIGKILL', false);
     while (kills < most && random.chance(0.15)) {
       this.signal?.throwIfAborted();
-      const starting = this.product.start().then(
+      const starting = process.start().then(
         () => true,
         () => false, // killed before it was ready, as intended
       );
       await pause(random.integer(0, startTakesMs));
-      await this.end('SIGKILL', true);
+      await this.end(process, 'SIGKILL', true);
       await starting;
       kills++;
     }
-    await this.start();
+    await this.start(process);
     return kills;
   }
 
   /** SIGTERM, and a start once it has ended. */
-  async terminate(): Promise<void> {
-    await this.end('SIGTERM', false);
-    await this.start();
+  async terminate(random: Random): Promise<void> {
+    const process = this.oneOf(random);
+    await this.end(process, 'SIGTERM', false);
+    await this.start(process);
   }
 
-  private async end(signal: ProcessEnding['signal'], duringStart: boolean): Promise<void> {
-    this.asked = true;
+  private oneOf(random: Random): RunningProcess {
+    return this.processes.length === 1 ? this.processes[0]! : random.pick(this.processes);
+  }
+
+  private async end(process: RunningProcess, signal: ProcessEnding['signal'], duringStart: boolean): Promise<void> {
+    this.asked.add(process);
     const at = Date.now();
-    const { code } = await this.product.kill(signal);
+    const { code } = await process.kill(signal);
     this.all.push({ signal, duringStart, at, gone: Date.now(), exitCode: code });
   }
 
-  private async start(): Promise<void> {
+  private async start(process: RunningProcess): Promise<void> {
     this.signal?.throwIfAborted();
-    await this.product.start();
-    this.asked = false;
-    this.watch();
+    await process.start();
+    this.asked.delete(process);
+    this.watch(process);
   }
 
-  private watch(): void {
-    void this.product.exited.then(({ code, signal }) => {
-      if (!this.asked) this.unasked.push(`ended by itself with ${signal ?? code}: ${this.product.lines.slice(-5).join(' | ')}`);
+  private watch(process: RunningProcess): void {
+    void process.exited.then(({ code, signal }) => {
+      if (!this.asked.has(process)) this.unasked.push(`ended by itself with ${signal ?? code}: ${process.lines.slice(-5).join(' | ')}`);
     });
   }
 }

@@ -5,15 +5,19 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Random, startProcess, type RunningProcess } from '@rockpool/testkit';
+import { GoogleStack, Random, startProcess, type RunningProcess } from '@rockpool/testkit';
+import type { EngineName } from '../installation.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const command = join(root, 'apps/cli/dist/main.js');
 const crashPoints = join(root, 'apps/e2e/dist/chaos/crash-points.js');
+/** Where several processes may hold a conversation, one that was killed is waited for so long. */
+const leaseMs = 5_000;
 
 /** What the product is told about the world around it. */
 export interface ProductOptions {
+  readonly engine?: EngineName;
   /** Holds its data, its key and its tenants file. */
   readonly folder: string;
   readonly tenantsFile: string;
@@ -25,33 +29,50 @@ export interface ProductOptions {
   readonly withCrashPoints?: boolean;
 }
 
-/** The built product as one process on one data folder, with tenants applied. It can be killed, frozen and started again any number of times. */
+interface Running {
+  readonly processes: readonly RunningProcess[];
+  /** What the command line needs to find it. */
+  readonly environment: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+/**
+ * The built product with tenants applied: one process on one data folder, or on the Google engine two of each app. Its processes can be killed, frozen and started again any
+ * number of times.
+ */
 export class InstalledProduct {
   private constructor(
-    readonly process: RunningProcess,
+    private readonly running: Running,
     private readonly options: ProductOptions,
   ) {}
 
   static async start(options: ProductOptions): Promise<InstalledProduct> {
     for (const file of [command, crashPoints]) if (!existsSync(file)) throw new Error(`${file} is missing: npm run build`);
-    const product = await startProcess({
-      command: process.execPath,
-      args: [...(options.withCrashPoints ? ['--import', crashPoints] : []), command, 'start'],
-      env: environmentOf(options),
-      dataDir: join(options.folder, 'data'),
-      readyUrl: `http://127.0.0.1:${options.port}/readyz`,
-      timeoutMs: 60_000,
-    });
-    const installed = new InstalledProduct(product, options);
+    const running = await (options.engine === 'google' ? startStack(options) : startEmbedded(options));
+    const installed = new InstalledProduct(running, options);
     await writeFile(join(options.folder, 'tenants.yaml'), options.tenantsFile);
     await installed.rockpool('apply', join(options.folder, 'tenants.yaml'), '--yes');
     return installed;
   }
 
+  get processes(): readonly RunningProcess[] {
+    return this.running.processes;
+  }
+
+  /** The one process of the embedded engine. */
+  get process(): RunningProcess {
+    return this.processes[0]!;
+  }
+
+  /** What its processes printed last, each in its order. */
+  get lines(): string[] {
+    return this.processes.flatMap(({ lines }) => lines);
+  }
+
   /** Runs a command of the product and resolves with what it printed on stdout. */
   async rockpool(...args: string[]): Promise<string> {
     const { PATH, HOME } = process.env;
-    const env = { PATH, HOME, ...environmentOf(this.options), ...this.options.secrets };
+    const env = { PATH, HOME, ...this.running.environment, ...this.options.secrets };
     const { stdout } = await run(process.execPath, [command, ...args], { env, maxBuffer: 64 * 2 ** 20 });
     return stdout;
   }
@@ -63,7 +84,12 @@ export class InstalledProduct {
 
   /** What it said that it should not have said: errors that nobody caught. */
   get faults(): string[] {
-    return this.process.lines.filter((line) => /nobody caught this error|"severity":"(?:CRITICAL|ALERT|EMERGENCY)"/.test(line));
+    return this.lines.filter((line) => /nobody caught this error|"severity":"(?:CRITICAL|ALERT|EMERGENCY)"/.test(line));
+  }
+
+  /** Ends it for good. */
+  stop(): Promise<void> {
+    return this.running.stop();
   }
 }
 
@@ -88,12 +114,41 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-function environmentOf(options: ProductOptions): Record<string, string> {
-  return {
-    ...options.environment,
+async function startEmbedded(options: ProductOptions): Promise<Running> {
+  const environment = {
+    ...environmentOf(options),
     PORT: String(options.port),
     ROCKPOOL_DATA_DIR: join(options.folder, 'data'),
     ROCKPOOL_KEY_FILE: join(options.folder, 'master.key'),
+  };
+  const product = await startProcess({
+    command: process.execPath,
+    args: [...nodeArgsOf(options), command, 'start'],
+    env: environment,
+    dataDir: environment.ROCKPOOL_DATA_DIR,
+    readyUrl: `http://127.0.0.1:${options.port}/readyz`,
+    timeoutMs: 60_000,
+  });
+  return { processes: [product], environment, stop: () => product.stop() };
+}
+
+async function startStack(options: ProductOptions): Promise<Running> {
+  const stack = await GoogleStack.start({
+    root,
+    env: { ROCKPOOL_LEASE_MS: String(leaseMs), ...environmentOf(options) },
+    ports: { ingress: options.port },
+    nodeArgs: nodeArgsOf(options),
+  });
+  return { processes: stack.processes, environment: stack.environment, stop: () => stack.stop() };
+}
+
+function nodeArgsOf({ withCrashPoints }: ProductOptions): string[] {
+  return withCrashPoints ? ['--import', crashPoints] : [];
+}
+
+function environmentOf(options: ProductOptions): Record<string, string> {
+  return {
+    ...options.environment,
     ROCKPOOL_LOG_FORMAT: 'json',
     // As the command does for itself in a checkout: a restart need not compile everything anew.
     NODE_COMPILE_CACHE: join(options.folder, 'compile-cache'),

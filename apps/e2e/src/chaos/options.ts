@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { EngineName } from '../installation.js';
 
 /** Channels that the chaos run can use; each stands for a way to keep "one visible reply": two edit a message in place, one has a native key. */
 export const chaosChannels = ['telegram', 'slack', 'http'] as const;
@@ -6,6 +7,7 @@ export type ChaosChannel = (typeof chaosChannels)[number];
 
 /** What a chaos run does. The same options make the same plan; what the machine does meanwhile differs. */
 export interface ChaosOptions {
+  readonly engine: EngineName;
   readonly messages: number;
   /** SIGKILLs, spread over the run. */
   readonly kills: number;
@@ -25,6 +27,7 @@ export interface ChaosOptions {
 }
 
 export const defaultOptions: ChaosOptions = {
+  engine: 'embedded',
   messages: 2_000,
   kills: 10,
   terms: 2,
@@ -41,6 +44,7 @@ export const usage = `npm run chaos -- [options]
 
 Starts the built product beside simulated channels, sends it messages, kills it again and again, and judges what people see in the end.
 
+  --engine <name>     embedded: one process; google: two of each app, on the emulators (${defaultOptions.engine})
   --messages <n>      messages to send (${defaultOptions.messages})
   --kills <n>         SIGKILLs spread over the run (${defaultOptions.kills})
   --terms <n>         SIGTERMs besides (a fifth of the kills)
@@ -62,6 +66,7 @@ export function parseOptions(args: readonly string[]): { options: ChaosOptions; 
   const { values } = parseArgs({
     args: [...args],
     options: {
+      engine: { type: 'string' },
       messages: { type: 'string' },
       kills: { type: 'string' },
       terms: { type: 'string' },
@@ -79,6 +84,7 @@ export function parseOptions(args: readonly string[]): { options: ChaosOptions; 
   });
   const kills = number('kills', values.kills, 0, defaultOptions.kills);
   const options: ChaosOptions = {
+    engine: engineOf(values.engine),
     messages: number('messages', values.messages, 1, defaultOptions.messages),
     kills,
     terms: number('terms', values.terms, 0, Math.round(kills / 5)),
@@ -114,6 +120,12 @@ function channelsOf(given: string | undefined): readonly ChaosChannel[] {
   const known = chaosChannels.filter((name) => wanted.has(name));
   if (known.length !== wanted.size) throw new Error(`--channels is a list of ${chaosChannels.join(',')}, not "${given}"`);
   return known;
+}
+
+function engineOf(given: string | undefined): EngineName {
+  if (given === undefined) return defaultOptions.engine;
+  if (given === 'embedded' || given === 'google') return given;
+  throw new Error(`--engine is embedded or google, not "${given}"`);
 }
 
 function limitsOf(given: string | undefined): 'strict' | 'off' {

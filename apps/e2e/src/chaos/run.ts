@@ -31,7 +31,13 @@ export async function runChaos(
   options: ChaosOptions,
   { signal, onProgress, log }: { signal?: AbortSignal; onProgress?: (progress: ChaosProgress) => void; log?: string } = {},
 ): Promise<ChaosResult> {
-  const stage = await Stage.open({ seed: options.seed, tenants: options.tenants, channels: options.channels, limits: options.limits });
+  const stage = await Stage.open({
+    engine: options.engine,
+    seed: options.seed,
+    tenants: options.tenants,
+    channels: options.channels,
+    limits: options.limits,
+  });
   let closing: Promise<void> | undefined;
   const stop = () => (closing ??= stage.close());
   signal?.addEventListener('abort', stop, { once: true });
@@ -40,7 +46,7 @@ export async function runChaos(
     return await new ChaosRun(options, stage, signal, onProgress).run();
   } finally {
     signal?.removeEventListener('abort', stop);
-    if (log !== undefined) await writeFile(log, `${stage.product.process.lines.join('\n')}\n`);
+    if (log !== undefined) await writeFile(log, `${stage.product.lines.join('\n')}\n`);
     await stop();
   }
 }
@@ -68,7 +74,7 @@ class ChaosRun {
   ) {
     this.answers = new Answers(stage);
     this.runs = new ModelRuns(stage.model, this.conversation);
-    this.endings = new Endings(stage.product.process, signal);
+    this.endings = new Endings(stage.product.processes, signal);
   }
 
   async run(): Promise<ChaosResult> {
@@ -155,7 +161,7 @@ class ChaosRun {
       while (this.sent.length < after) await this.pause(10);
       await this.pause(random.integer(0, longestUptimeMs));
       if (kind === 'term') {
-        await this.endings.terminate();
+        await this.endings.terminate(random);
         this.termsDone++;
       } else if (this.killsDone < kills) {
         this.killsDone += await this.endings.kill(random, kills - this.killsDone);

@@ -11,6 +11,7 @@ import {
   type FaultRule,
   type ShownMessage,
 } from '@rockpool/testkit';
+import type { EngineName } from '../installation.js';
 import { InstalledProduct, steadyPort } from './installed-product.js';
 import type { ChaosChannel } from './options.js';
 import { httpConversation, httpTalk, slackDirectTalk, slackThreadsTalk, telegramTalk, type Talk } from './talks.js';
@@ -18,6 +19,7 @@ import { chaosTenants, httpSecret, personId, sharedBot, tenantsFileOf, type Chao
 
 /** What a stage is set up with. */
 export interface StageOptions {
+  readonly engine?: EngineName;
   readonly seed: string | number;
   readonly tenants: number;
   readonly channels: readonly ChaosChannel[];
@@ -77,6 +79,7 @@ export class Stage {
       const tenants = chaosTenants(options.tenants, options.channels, replyUrls);
       const port = await steadyPort(options.seed);
       const product = await InstalledProduct.start({
+        ...(options.engine && { engine: options.engine }),
         folder,
         port,
         ...tenantsFileOf(tenants),
@@ -147,7 +150,7 @@ export class Stage {
   async untilAnswered(timeoutMs = 20_000): Promise<void> {
     await until(() => this.ledger.unanswered(this.shown()).length === 0, timeoutMs).catch(() => {
       throw new Error(
-        `no answer to ${this.ledger.unanswered(this.shown()).join(', ')}; the product said:\n${this.product.process.lines.slice(-20).join('\n')}`,
+        `no answer to ${this.ledger.unanswered(this.shown()).join(', ')}; the product said:\n${this.product.lines.slice(-20).join('\n')}`,
       );
     });
   }
@@ -195,7 +198,7 @@ export class Stage {
   /** Ends everything that was started and removes the data. */
   async close(): Promise<void> {
     for (const sender of this.senders) sender.close();
-    await this.product.process.stop();
+    await this.product.stop();
     await Promise.all([this.telegram, this.slack, this.model, ...this.receivers].map((simulator) => simulator.close()));
     await rm(this.folder, { recursive: true, force: true });
   }
