@@ -13,7 +13,19 @@ export type CrashPoint =
   | 'after-send-before-receipt'
   | 'after-receipt-before-release'
   | 'after-release-before-ack'
-  | 'during-drain';
+  | 'during-drain'
+  | 'after-job-before-task'
+  | 'after-job-claim'
+  | 'before-step-record'
+  | 'after-step-record'
+  | 'after-step-before-record'
+  | 'after-step-end'
+  | 'after-builders-before-wait'
+  | 'after-job-end-before-outcome'
+  | 'after-outcome-before-settled'
+  | 'after-schedule-before-task'
+  | 'after-fire-before-advance'
+  | 'after-advance-before-task';
 
 const hook = Symbol.for('dev.rockpool.crash-point');
 

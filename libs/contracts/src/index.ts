@@ -6,6 +6,7 @@ export * from './event.js';
 export * from './events.js';
 export * from './ids.js';
 export * from './inbound.js';
+export * from './jobs.js';
 export * from './queues.js';
 export * from './services.js';
 export * from './topics.js';
