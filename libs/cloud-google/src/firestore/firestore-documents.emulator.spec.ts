@@ -53,7 +53,7 @@ describeOnFirestore('on the Firestore emulator', (open) => {
         ['a text that is too long for an index', { text: 'ü'.repeat(100_000), deep: { text: 'x'.repeat(1_501) } }],
         ['more levels than Firestore has', JSON.parse('{"a":'.repeat(100) + '1' + '}'.repeat(100)) as object],
         ['more fields than Firestore indexes', Object.fromEntries(Array.from({ length: 30_000 }, (_, n) => [`field-${n}`, n]))],
-        ['numbers at the edge', { n: [1.7976931348623157e308, 5e-324], large: 1e21, precise: 9007199254740993, tenth: 0.1 }],
+        ['numbers at the edge', { n: [1.7976931348623157e308, 5e-324], large: 1e21, precise: 2 ** 53 - 1, tenth: 0.1 }],
         ['fields named like its own', { data: 1, meta: { write: 2, rest: 3 }, expireAt: 'tomorrow' }],
         ['nothing', {}],
       ])('%s', async (_, data) => {

@@ -20,6 +20,7 @@ import { Lines } from './lines.js';
 import { pageOf, readPage } from './page.js';
 import { PageWatch } from './page-watch.js';
 import { planQuery } from './query-plan.js';
+import { ServerClock } from './server-clock.js';
 import {
   type Content,
   contentOf,
@@ -46,6 +47,7 @@ export interface FirestoreDocumentsOptions extends FirestorePlace {
  */
 export class FirestoreDocuments extends Documents {
   readonly #lines = new Lines();
+  readonly #clock = new ServerClock();
   readonly #watches = new Set<PageWatch<never>>();
 
   private constructor(
@@ -150,6 +152,11 @@ export class FirestoreDocuments extends Documents {
     }
   }
 
+  /** Firestore's time, which every read tells; before the first one, this machine's. */
+  override now(): number {
+    return this.#clock.now();
+  }
+
   /** Stops the watches and closes the connections. */
   async close(): Promise<void> {
     for (const watch of this.#watches) watch.stop();
@@ -162,11 +169,11 @@ export class FirestoreDocuments extends Documents {
   }
 
   async #read(reference: DocumentReference): Promise<StoredDocument | undefined> {
-    return storedOf(await reading(reference.get()));
+    return storedOf(await this.#clock.timed(() => reading(reference.get())));
   }
 
   #attempt<Result>(run: (transaction: Transaction) => Promise<Result>, expired: Map<string, StoredDocument>, isInLine: boolean) {
-    const attempts = { firestore: this.firestore, declarations: this.declarations, lines: this.#lines, expired };
+    const attempts = { firestore: this.firestore, declarations: this.declarations, lines: this.#lines, clock: this.#clock, expired };
     // A transaction of Firestore's that only reads is begun by its first read, locks nothing and needs no end.
     return this.firestore.runTransaction(
       async (snapshot) => {

@@ -7,6 +7,7 @@ import { grpc, grpcCodeOf, isContention, reading, writeError } from './firestore
 import type { Lines } from './lines.js';
 import { fingerprintOf, pageOf, readPage } from './page.js';
 import { planQuery, type QueryPlan } from './query-plan.js';
+import type { ServerClock } from './server-clock.js';
 import { type Content, contentOf, documentOf, isExpired, replacementOf, type StoredDocument, storedOf } from './stored-document.js';
 
 /** What a commit is written to: a batch, or a transaction of Firestore's. */
@@ -28,6 +29,7 @@ export interface Attempts {
   readonly firestore: Firestore;
   readonly declarations: readonly IndexDeclaration[];
   readonly lines: Lines;
+  readonly clock: ServerClock;
   /** Expired documents that were in the way of a `create` in an earlier attempt. They may be replaced. */
   readonly expired: Map<string, StoredDocument>;
 }
@@ -63,7 +65,11 @@ export class FirestoreTransaction implements Transaction {
     this.#mustNotHaveWritten();
     const reference = this.attempts.firestore.doc(documentPath(path));
     await this.#standInLine(path);
-    if (!this.#reads.has(path)) this.#reads.set(path, storedOf(await reading(this.snapshot.get(reference))));
+    if (!this.#reads.has(path)) {
+      const read = () => reading(this.snapshot.get(reference));
+      // Later reads are of the same moment, and say nothing of the present.
+      this.#reads.set(path, storedOf(this.keys.length === 0 ? await this.attempts.clock.timed(read) : await read()));
+    }
     const stored = this.#reads.get(path);
     return stored === undefined || isExpired(stored) ? undefined : documentOf<Data>(stored);
   }
