@@ -1,4 +1,4 @@
-import { AlreadyExists, Conflict, InvalidInput, NotFound, RockpoolError } from '@rockpool/contracts';
+import { AlreadyExists, Conflict, type ErrorCode, InvalidInput, isRockpoolError, NotFound, RockpoolError } from '@rockpool/contracts';
 import { setTimeout } from 'node:timers/promises';
 
 /** https://grpc.io/docs/guides/status-codes */
@@ -19,20 +19,44 @@ export const grpcCode = {
   unauthenticated: 16,
 } as const;
 
+const pausesMs = [100, 300, 900];
+
+/** For every call: no retries by the client, which would hide from us that an earlier attempt may have been carried out. */
+export const oneAttempt = { timeout: 10_000, retry: null };
+
+/** What a failed call means, by the gRPC code or the HTTP status that its error carries. The two do not overlap. */
+const meanings: Readonly<Record<number, ErrorCode>> = {
+  [grpcCode.invalidArgument]: 'invalid',
+  [grpcCode.outOfRange]: 'invalid',
+  [grpcCode.notFound]: 'not_found',
+  [grpcCode.alreadyExists]: 'already_exists',
+  [grpcCode.failedPrecondition]: 'conflict',
+  [grpcCode.aborted]: 'conflict',
+  [grpcCode.resourceExhausted]: 'rate_limited',
+  400: 'invalid',
+  404: 'not_found',
+  409: 'conflict',
+  412: 'conflict',
+  413: 'too_large',
+  429: 'rate_limited',
+};
+
 /** What may well succeed a moment later. */
 const transient: ReadonlySet<number> = new Set([
   grpcCode.unavailable,
   grpcCode.deadlineExceeded,
   grpcCode.internal,
   grpcCode.resourceExhausted,
+  408,
+  429,
+  500,
+  502,
+  503,
+  504,
 ]);
-const pausesMs = [100, 300, 900];
-
-/** For every call: no retries by the client, which would hide from us that an earlier attempt may have been carried out. */
-export const oneAttempt = { timeout: 10_000, retry: null };
 
 /**
- * Makes a gRPC call, up to four times while the service is away for a moment, and translates what it fails with at last. `what` is for people: `create the task work/x`.
+ * Makes a call, up to four times while the service is away for a moment, and rejects with {@link callFailure} at last. `what` is for people: `create the task work/x`.
  * `attempt` counts from 1: a call that is made again may already have been carried out.
  */
 export async function callApi<T>(what: string, call: (attempt: number) => Promise<T>): Promise<T> {
@@ -41,40 +65,48 @@ export async function callApi<T>(what: string, call: (attempt: number) => Promis
       return await call(attempt);
     } catch (error) {
       const pauseMs = pausesMs[attempt - 1];
-      if (pauseMs === undefined || !transient.has(codeOfCall(error) ?? -1)) throw translated(what, error);
+      const code = codeOfCall(error);
+      if (pauseMs === undefined || (code === undefined ? !isConnectionError(error) : !transient.has(code))) throw callFailure(what, error);
       await setTimeout(pauseMs * (0.5 + Math.random()));
     }
   }
 }
 
-/** The gRPC code that a client's error carries. */
+/** The gRPC code or HTTP status that a client's error carries. */
 export function codeOfCall(error: unknown): number | undefined {
-  const code = typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined;
+  const code = rawCodeOf(error);
   return typeof code === 'number' ? code : undefined;
 }
 
+/** Node names what befell a connection: `ECONNRESET`, `ERR_STREAM_PREMATURE_CLOSE`. */
+function isConnectionError(error: unknown): boolean {
+  const code = rawCodeOf(error);
+  return typeof code === 'string' && code.startsWith('E');
+}
+
+function rawCodeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null ? (error as { code?: unknown }).code : undefined;
+}
+
 /**
- * The error in the vocabulary of the ports. That we ourselves may not call the service (no permission, no credentials) is `unavailable`: whoever sent the message that
- * we were working on is not to blame, and it succeeds once the operator has put it right.
+ * The error of a client in the vocabulary of the ports; one that is none of a client's comes back as it is. That we ourselves may not call the service (no permission, no
+ * credentials) is `unavailable`: whoever sent the message that we were working on is not to blame, and it succeeds once the operator has put it right.
  */
-function translated(what: string, cause: unknown): unknown {
+export function callFailure(what: string, cause: unknown): unknown {
   const code = codeOfCall(cause);
-  if (code === undefined) return cause;
+  if (isRockpoolError(cause) || (code === undefined && !isConnectionError(cause))) return cause;
   const message = `cannot ${what}: ${(cause as Error).message}`;
-  switch (code) {
-    case grpcCode.invalidArgument:
-    case grpcCode.outOfRange:
+  const meaning = code === undefined ? 'unavailable' : (meanings[code] ?? 'unavailable');
+  switch (meaning) {
+    case 'invalid':
       return new InvalidInput(message, { cause });
-    case grpcCode.notFound:
+    case 'not_found':
       return new NotFound(message, { cause });
-    case grpcCode.alreadyExists:
+    case 'already_exists':
       return new AlreadyExists(message, { cause });
-    case grpcCode.failedPrecondition:
-    case grpcCode.aborted:
+    case 'conflict':
       return new Conflict(message, { cause });
-    case grpcCode.resourceExhausted:
-      return new RockpoolError('rate_limited', message, { cause });
     default:
-      return new RockpoolError('unavailable', message, { cause });
+      return new RockpoolError(meaning, message, { cause });
   }
 }

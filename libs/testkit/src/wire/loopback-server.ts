@@ -18,7 +18,7 @@ export interface WireRequest {
 export interface WireAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   readonly stream?: AsyncIterable<string>;
 }
 

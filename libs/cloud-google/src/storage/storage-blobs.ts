@@ -1,0 +1,233 @@
+import type { Bucket, FileMetadata, StorageOptions } from '@google-cloud/storage';
+import { blobCursor, type BlobInfo, Blobs, checkedBlobPage, refuseBadBlobKey, refuseBadContentType } from '@rockpool/cloud';
+import { codeOf, Conflict, InvalidInput, NotFound, RockpoolError } from '@rockpool/contracts';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { callApi, callFailure, codeOfCall } from '../api-calls.js';
+import { Uploads } from './uploads.js';
+
+const notFound = 404;
+const preconditionFailed = 412;
+const maxReadAttempts = 10;
+const maxUrlLifeMs = 7 * 86_400_000;
+/** The client puts the project's id wherever a key or content type says `{{projectId}}`. As the replacement of a pattern this stands for what was found. */
+const itself = '$&';
+
+export interface StorageBlobsOptions {
+  readonly projectId: string;
+  readonly bucket: string;
+  /** Where a bucket that is made here lies: `europe-west1`. */
+  readonly region: string;
+  /** Makes the bucket when it is missing. In production Terraform does. */
+  readonly createTopology: boolean;
+  /** URL of a fake. Default: the real service, with the process's own credentials. */
+  readonly endpoint?: string;
+  /** Whom a fake is to sign URLs for. The real service signs for the process's own account, which needs to be token creator of itself. */
+  readonly serviceAccount?: string;
+  /** Milliseconds since the epoch. Default: the system's clock. */
+  readonly now?: () => number;
+}
+
+/**
+ * Blobs in a bucket of Cloud Storage, each under its key. Generations are the service's own. A signed URL is one of version 4, and may end up to a second early, for it counts
+ * whole seconds.
+ */
+export class StorageBlobs extends Blobs {
+  readonly #bucket: Bucket;
+  readonly #uploads: Uploads;
+  readonly #signingEndpoint: string | undefined;
+  readonly #now: () => number;
+
+  private constructor(bucket: Bucket, uploads: Uploads, { endpoint, now }: StorageBlobsOptions) {
+    super();
+    this.#bucket = bucket;
+    this.#uploads = uploads;
+    this.#signingEndpoint = endpoint && `${endpoint.replace(/\/+$/, '')}/v1/projects/-/serviceAccounts/`;
+    this.#now = now ?? Date.now;
+  }
+
+  /** Loads the client. Rejects with `unavailable` when the bucket is to be made and the service does not answer. */
+  static async open(options: StorageBlobsOptions): Promise<StorageBlobs> {
+    const { CRC32C, IdempotencyStrategy, Storage } = await import('@google-cloud/storage');
+    const plain = await plaintext(options);
+    // Retries by the client would hide that an attempt may have been carried out.
+    const storage = new Storage({ ...plain, projectId: itself, retryOptions: { autoRetry: false } });
+    const resuming = new Storage({
+      ...plain,
+      projectId: itself,
+      retryOptions: { autoRetry: true, idempotencyStrategy: IdempotencyStrategy.RetryAlways },
+    });
+    if (options.createTopology) {
+      const administration = new Storage({ ...plain, projectId: options.projectId, retryOptions: { autoRetry: false } });
+      await ensureBucket(administration.bucket(options.bucket), options.region);
+    }
+    const checksum = (bytes: Uint8Array) => {
+      const crc = new CRC32C();
+      crc.update(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+      return crc.toString();
+    };
+    const bucket = storage.bucket(options.bucket);
+    return new StorageBlobs(bucket, new Uploads(bucket, resuming.bucket(options.bucket), checksum), options);
+  }
+
+  async put(key: string, content: Uint8Array | Readable, options: { contentType?: string; ifGeneration?: string } = {}): Promise<BlobInfo> {
+    refuseBadBlobKey(key);
+    const { contentType = 'application/octet-stream', ifGeneration } = options;
+    refuseBadContentType(contentType);
+    const ifGenerationMatch = generationNumber(key, ifGeneration);
+    try {
+      return infoOf(await this.#uploads.upload({ key, contentType, ifGenerationMatch }, content));
+    } catch (error) {
+      if (codeOf(error) === 'conflict') throw new Conflict(`blob ${key} is not at generation ${ifGeneration}`, { cause: error });
+      // An upload needs nothing to exist but the bucket.
+      if (codeOf(error) === 'not_found') throw this.#noBucket(error);
+      throw error;
+    }
+  }
+
+  async get(key: string): Promise<{ info: BlobInfo; content: Readable }> {
+    refuseBadBlobKey(key);
+    for (let attempt = 1; attempt <= maxReadAttempts; attempt += 1) {
+      const info = await this.head(key);
+      if (info === undefined) throw new NotFound(`there is no blob ${key}`);
+      const content = await this.#read(key, info.generation);
+      if (content !== undefined) return { info, content };
+      // It was replaced or deleted between the two requests.
+    }
+    throw new RockpoolError('unavailable', `blob ${key} is replaced faster than it can be read`);
+  }
+
+  async head(key: string): Promise<BlobInfo | undefined> {
+    refuseBadBlobKey(key);
+    try {
+      const [metadata] = await callApi(`look at blob ${key}`, () => this.#bucket.file(key).getMetadata());
+      return infoOf(metadata);
+    } catch (error) {
+      if (codeOf(error) === 'not_found') return undefined;
+      throw error;
+    }
+  }
+
+  async delete(key: string, options: { ifGeneration?: string } = {}): Promise<void> {
+    refuseBadBlobKey(key);
+    const { ifGeneration } = options;
+    const ifGenerationMatch = generationNumber(key, ifGeneration);
+    await callApi(`delete blob ${key}`, async (attempt) => {
+      try {
+        await this.#bucket.file(key).delete(ifGenerationMatch === undefined ? {} : { ifGenerationMatch });
+      } catch (error) {
+        const code = codeOfCall(error);
+        const gone = code === notFound;
+        // Gone, and nobody minds; or an attempt before this one deleted it, although its answer was lost.
+        if (gone && (ifGeneration === undefined || ifGeneration === '0' || attempt > 1)) return;
+        if (gone || code === preconditionFailed) throw new Conflict(`blob ${key} is not at generation ${ifGeneration}`, { cause: error });
+        throw error;
+      }
+    });
+  }
+
+  async list(prefix: string, page: { limit?: number; cursor?: string } = {}): Promise<{ items: BlobInfo[]; nextCursor?: string }> {
+    const { limit, afterKey } = checkedBlobPage(prefix, page);
+    const items: BlobInfo[] = [];
+    let pageToken: string | undefined;
+    // One more than asked for tells whether there is a next page. The service may give less than asked, and begins with the key after which we want to begin.
+    do {
+      const query = { prefix, startOffset: afterKey, maxResults: limit + 2, autoPaginate: false, pageToken };
+      const [files, next] = await callApi(`list blobs ${prefix}…`, () => this.#bucket.getFiles(query));
+      items.push(...files.filter(({ name }) => name !== afterKey).map(({ metadata }) => infoOf(metadata)));
+      pageToken = (next as { pageToken?: string } | null)?.pageToken;
+    } while (pageToken !== undefined && items.length <= limit);
+    if (items.length <= limit) return { items };
+    const shown = items.slice(0, limit);
+    return { items: shown, nextCursor: blobCursor(shown.at(-1)!.key) };
+  }
+
+  async signedUrl(key: string, { expiresInMs }: { expiresInMs: number }): Promise<string> {
+    refuseBadBlobKey(key);
+    if (!(expiresInMs >= 1 && expiresInMs <= maxUrlLifeMs)) throw new InvalidInput('a signed URL lives 1 ms to 7 days');
+    const from = Math.floor(this.#now() / 1000) * 1000;
+    const [url] = await callApi(`sign a URL of blob ${key}`, () =>
+      this.#bucket.file(key).getSignedUrl({
+        version: 'v4',
+        action: 'read',
+        accessibleAt: from,
+        expires: Math.max(this.#now() + expiresInMs, from + 1000),
+        ...(this.#signingEndpoint !== undefined && { signingEndpoint: this.#signingEndpoint }),
+      }),
+    );
+    return url;
+  }
+
+  /** Nothing is to be ended: idle connections hold no process back. */
+  async close(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  /** The content of this generation once the service has begun to send it; nothing when it is not there any more. */
+  async #read(key: string, generation: string): Promise<Readable | undefined> {
+    return callApi(`read blob ${key}`, async () => {
+      const content = this.#bucket.file(key, { generation }).createReadStream({ decompress: false });
+      const begun = new Promise<void>((resolve) => {
+        content.once('response', ({ statusCode }: { statusCode: number }) => statusCode === 200 && resolve());
+      });
+      const failed = once(content, 'error').then(([error]) => error as unknown);
+      // The client asks for the content when it is first read.
+      content.read(0);
+      const error = await Promise.race([begun, failed]);
+      if (error === undefined) return content;
+      if (codeOfCall(error) === notFound) return undefined;
+      throw error;
+    });
+  }
+
+  #noBucket(cause: unknown): RockpoolError {
+    return new RockpoolError('unavailable', `there is no bucket ${this.#bucket.name}`, { cause });
+  }
+}
+
+/** Client options for a fake: plaintext, no look for real credentials, and an account to sign for. */
+async function plaintext({ endpoint, serviceAccount }: StorageBlobsOptions): Promise<StorageOptions> {
+  if (endpoint === undefined) return {};
+  const { GoogleAuth, PassThroughClient } = await import('google-auth-library');
+  const auth = new GoogleAuth({ authClient: new PassThroughClient() });
+  auth.jsonContent = { client_email: serviceAccount ?? 'rockpool@localhost' };
+  return { apiEndpoint: endpoint, authClient: auth };
+}
+
+async function ensureBucket(bucket: Bucket, region: string): Promise<void> {
+  await callApi(`make the bucket ${bucket.name}`, async () => {
+    try {
+      await bucket.getMetadata();
+    } catch (error) {
+      if (codeOfCall(error) !== notFound) throw error;
+      const options = {
+        location: region,
+        iamConfiguration: { publicAccessPrevention: 'enforced', uniformBucketLevelAccess: { enabled: true } },
+      };
+      await bucket.create(options).catch((failure: unknown) => {
+        // Another process made it first.
+        if (codeOfCall(failure) !== 409) throw failure;
+      });
+    }
+  }).catch((error: unknown) => {
+    throw callFailure(`make the bucket ${bucket.name}`, error);
+  });
+}
+
+/** The generation that a condition names. What cannot be one is never the current one. */
+function generationNumber(key: string, ifGeneration: string | undefined): number | undefined {
+  if (ifGeneration === undefined) return undefined;
+  const generation = /^\d+$/.test(ifGeneration) ? Number(ifGeneration) : NaN;
+  if (!Number.isSafeInteger(generation)) throw new Conflict(`blob ${key} is not at generation ${ifGeneration}`);
+  return generation;
+}
+
+function infoOf({ name, size, contentType, generation, timeCreated }: FileMetadata): BlobInfo {
+  return {
+    key: String(name),
+    sizeBytes: Number(size),
+    contentType: String(contentType),
+    generation: String(generation),
+    updatedAt: new Date(String(timeCreated)),
+  };
+}
