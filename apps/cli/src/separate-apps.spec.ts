@@ -37,7 +37,7 @@ beforeAll(async () => {
     ROCKPOOL_TELEGRAM_API_URL: await telegram.start(),
     ROCKPOOL_AGENT_HOST_URL: `http://127.0.0.1:${ports['agent-host']}`,
   });
-  const engine = await openEngine(config, { service: 'test', baseUrl: () => urlOf('ingress') });
+  const engine = await openEngine(config, { service: 'console', baseUrl: () => urlOf('ingress') });
   cloud = engine.cloud;
   // Each service closes its cloud when it ends.
   const shared = { ...cloud, close: async () => undefined };
@@ -57,7 +57,7 @@ beforeAll(async () => {
     },
   });
   const secrets = { 'alice/bot': '990111:token', 'alice/hook': 'hook', 'alice/http': httpSecret };
-  await controlPlaneOf(platformOver({ cloud: shared }, config, 'test'), 'test').apply({ file, secrets });
+  await controlPlaneOf(platformOver({ cloud: shared }, config, 'console'), 'test').apply({ file, secrets });
   bot = telegram.bot({ token: '990111:token', webhook: { url: `${urlOf('ingress')}/webhooks/telegram/alice`, secret: 'hook' } });
 }, 60_000);
 

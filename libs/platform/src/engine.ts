@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { agentIndexes } from '@rockpool/agent';
 import { webIndexes } from '@rockpool/channels';
 import type { Cloud, IndexDeclaration, SpanExporter, TraceReader } from '@rockpool/cloud';
-import { queues, subscriptions } from '@rockpool/contracts';
+import { apps, queues, subscriptions, type AppName } from '@rockpool/contracts';
 import { conversationIndexes } from '@rockpool/conversations';
-import type { PlatformConfig } from '@rockpool/service';
+import type { Logger, PlatformConfig } from '@rockpool/service';
 import { tenancyIndexes } from '@rockpool/tenancy';
 
 /** An open engine. Whoever opened it closes it. */
@@ -16,9 +16,11 @@ export interface Engine {
 
 export interface EngineUse {
   /** The app that opens it: its messages, tokens and rights are this one's. */
-  readonly service: string;
+  readonly service: AppName;
   /** Where this process answers. */
   readonly baseUrl: () => string;
+  /** Told what breaks and is repeated. Default: nobody. */
+  readonly log?: Pick<Logger, 'warn'>;
 }
 
 /** Every index that a query of the platform needs. */
@@ -45,10 +47,8 @@ async function openEmbedded(config: PlatformConfig, { baseUrl }: EngineUse): Pro
   return { cloud, traces: SqliteSpanStore.open(join(config.ROCKPOOL_DATA_DIR, 'traces.db')) };
 }
 
-async function openGoogle(config: PlatformConfig, { service }: EngineUse): Promise<Engine> {
-  const { openGoogleCloud } = (await import('@rockpool/cloud-google')) as unknown as {
-    openGoogleCloud(options: object): Promise<Cloud>;
-  };
+async function openGoogle(config: PlatformConfig, { service, log }: EngineUse): Promise<Engine> {
+  const { openGoogleCloud } = await import('@rockpool/cloud-google');
   const cloud = await openGoogleCloud({
     // Both are there, or the configuration would have been refused.
     projectId: config.GOOGLE_CLOUD_PROJECT!,
@@ -63,6 +63,9 @@ async function openGoogle(config: PlatformConfig, { service }: EngineUse): Promi
     delivery: service === 'dispatcher' ? config.ROCKPOOL_BUS_DELIVERY : 'pull',
     pushAudience: config.ROCKPOOL_DISPATCHER_URL,
     createTopology: config.ROCKPOOL_CREATE_TOPOLOGY,
+    // Nobody is let in to a private service whose token Cloud Run has not checked; a public one is open to anybody.
+    signaturesCheckedByCloudRun: config.K_SERVICE !== undefined && !apps[service].public,
+    log,
     endpoints: {
       pubsub: config.PUBSUB_EMULATOR_HOST,
       firestore: config.FIRESTORE_EMULATOR_HOST,

@@ -1,6 +1,7 @@
 import type { Cloud, SpanExporter, TraceReader } from '@rockpool/cloud';
+import type { AppName } from '@rockpool/contracts';
 import { Inbox, type Wakes } from '@rockpool/conversations';
-import { EventPublisher, type PlatformConfig } from '@rockpool/service';
+import { EventPublisher, type Logger, type PlatformConfig } from '@rockpool/service';
 import { Credentials, Routes, Tenants } from '@rockpool/tenancy';
 import { audiencesOf, type Audiences } from './audiences.js';
 import { BusWakes } from './bus-wakes.js';
@@ -28,14 +29,15 @@ export interface Platform {
 /**
  * Opens the engine for this app. Rejects with `unavailable` when another process holds the embedded one's data folder, naming that process.
  */
-export async function openPlatform(config: PlatformConfig, service: string): Promise<Platform> {
-  const engine = await openEngine(config, { service, baseUrl: () => config.ROCKPOOL_PUBLIC_URL ?? platform.url });
+export async function openPlatform(config: PlatformConfig, service: AppName, log?: Pick<Logger, 'warn'>): Promise<Platform> {
+  const baseUrl = () => config.ROCKPOOL_PUBLIC_URL ?? platform.url;
+  const engine = await openEngine(config, { service, baseUrl, log });
   const platform = platformOver(engine, config, service);
   return platform;
 }
 
 /** What this app shares with others, over an engine that is open. */
-export function platformOver({ cloud, traces }: Engine, config: PlatformConfig, service: string): Platform {
+export function platformOver({ cloud, traces }: Engine, config: PlatformConfig, service: AppName): Platform {
   const tenants = new Tenants(cloud.documents);
   const routes = new Routes(cloud.documents);
   const unfollow = () => {

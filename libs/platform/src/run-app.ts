@@ -1,5 +1,13 @@
 import { isRockpoolError } from '@rockpool/contracts';
-import { loadConfig, problemReport, redactedSummary, type ConfigProblem, type PlatformConfig, type VariableName } from '@rockpool/service';
+import {
+  createLogger,
+  loadConfig,
+  problemReport,
+  type Logger,
+  type ConfigProblem,
+  type PlatformConfig,
+  type VariableName,
+} from '@rockpool/service';
 import { startApps, type App } from './app.js';
 import { openPlatform } from './platform.js';
 
@@ -20,10 +28,9 @@ export async function runApp(app: App): Promise<void> {
     process.exit(exitConfig);
   }
   try {
-    const platform = await openPlatform(config, app.name);
+    const platform = await openPlatform(config, app.name, logOf(app, config));
     try {
       await startApps(app.name, platform, [app.module(platform)]);
-      process.stderr.write(`${redactedSummary(config)}\n`);
     } catch (error) {
       await platform.close();
       throw error;
@@ -35,6 +42,11 @@ export async function runApp(app: App): Promise<void> {
     );
     process.exit(isOurs ? exitUnavailable : 1);
   }
+}
+
+function logOf({ name: service }: App, config: PlatformConfig): Logger {
+  const { ROCKPOOL_LOG_LEVEL: level, ROCKPOOL_LOG_FORMAT: format, GOOGLE_CLOUD_PROJECT: googleCloudProject } = config;
+  return createLogger({ service, level, format, googleCloudProject });
 }
 
 /** What keeps this app from running alone with these settings. */
