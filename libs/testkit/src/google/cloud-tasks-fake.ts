@@ -20,6 +20,8 @@ const taskId = /^[A-Za-z0-9_-]{1,500}$/;
 export interface CloudTasksFakeOptions {
   /** Default: a free one. */
   readonly port?: number;
+  /** Address to listen on. Default: the loopback. */
+  readonly host?: string;
   readonly clock?: Clock;
   /** An OIDC token of this service account for this audience: what Google's issuer does in reality. */
   readonly mint: (email: string, audience: string) => Promise<string>;
@@ -57,7 +59,7 @@ export async function startCloudTasksFake(options: CloudTasksFakeOptions): Promi
     clock,
     faults,
   });
-  const host = await server.listen(options.port);
+  const host = await server.listen(options.port, options.host);
   return {
     host,
     faults,

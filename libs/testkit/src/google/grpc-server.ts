@@ -1,4 +1,11 @@
-import { Server, ServerCredentials, status, type handleUnaryCall, type ServiceDefinition } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  status,
+  type handleBidiStreamingCall,
+  type handleUnaryCall,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
 import { fromJSON } from '@grpc/proto-loader';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -27,6 +34,8 @@ export interface GrpcServerOptions {
   readonly clientPackage: string;
   /** Methods by the service's full name: `google.cloud.tasks.v2.CloudTasks`. What is not given answers UNIMPLEMENTED. */
   readonly services: Readonly<Record<string, GrpcMethods>>;
+  /** Streams in both directions, by the service's full name and theirs. No faults strike them. */
+  readonly streams?: Readonly<Record<string, Readonly<Record<string, handleBidiStreamingCall<Json, object>>>>>;
   readonly clock: Clock;
   readonly faults: Faults;
 }
@@ -44,7 +53,7 @@ const codeByStatus: Readonly<Record<number, status>> = {
   504: status.DEADLINE_EXCEEDED,
 };
 
-/** A gRPC server on the loopback, without TLS and without authentication, that speaks the protos inside a client package. */
+/** A gRPC server, on the loopback unless it is told otherwise, without TLS and without authentication, that speaks the protos inside a client package. */
 export class GrpcServer {
   readonly #server = new Server({ 'grpc.max_receive_message_length': 16 << 20 });
   readonly #options: GrpcServerOptions;
@@ -59,14 +68,15 @@ export class GrpcServer {
         name,
         this.#unary(name, method, definition[name]!.requestSerialize),
       ]);
-      this.#server.addService(definition, Object.fromEntries(handlers) as Record<string, handleUnaryCall<Json, object>>);
+      const unary = Object.fromEntries(handlers) as Record<string, handleUnaryCall<Json, object>>;
+      this.#server.addService(definition, { ...unary, ...options.streams?.[service] });
     }
   }
 
-  /** Resolves with `127.0.0.1:PORT`. */
-  async listen(port = 0): Promise<string> {
+  /** Resolves with `127.0.0.1:PORT`, also when it listens on every address. */
+  async listen(port = 0, host = '127.0.0.1'): Promise<string> {
     const bound = await new Promise<number>((resolve, reject) => {
-      this.#server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, actual) =>
+      this.#server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, actual) =>
         error ? reject(error) : resolve(actual),
       );
     });

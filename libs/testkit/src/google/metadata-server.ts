@@ -15,6 +15,8 @@ export interface MetadataServerOptions {
   readonly ports?: readonly number[];
   /** Port of the public keys; a free one when absent. */
   readonly certsPort?: number;
+  /** Address to listen on. Default: the loopback. */
+  readonly host?: string;
 }
 
 /**
@@ -63,7 +65,7 @@ export async function startMetadataServer(options: MetadataServerOptions): Promi
       failure: (status) => ({ status, body: 'a fault was asked for' }),
     });
     servers.push(server);
-    return server.listen(port);
+    return server.listen(port, options.host);
   };
   let certsAsked = 0;
   const certsUrl = await listen(options.certsPort, () => {

@@ -35,6 +35,8 @@ interface Secret {
 export interface SecretManagerFakeOptions {
   /** Default: a free one. */
   readonly port?: number;
+  /** Address to listen on. Default: the loopback. */
+  readonly host?: string;
   readonly clock?: Clock;
 }
 
@@ -60,7 +62,7 @@ export async function startSecretManagerFake(options: SecretManagerFakeOptions =
     clock,
     faults,
   });
-  const host = await server.listen(options.port);
+  const host = await server.listen(options.port, options.host);
   return { host, faults, names: () => store.names(), stop: async () => server.close() };
 }
 

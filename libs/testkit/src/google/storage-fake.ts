@@ -9,6 +9,8 @@ import { FakeSigners } from './storage-fake-signing.js';
 export interface StorageFakeOptions {
   /** Default: a free one. */
   readonly port?: number;
+  /** Address to listen on. Default: the loopback. */
+  readonly host?: string;
   readonly clock?: Clock;
 }
 
@@ -36,7 +38,7 @@ export async function startStorageFake(options: StorageFakeOptions = {}): Promis
     handle: (request) => service.answer(request),
     failure: (status, retryAfterSeconds) => failure(new StorageFailure(status, 'backendError', 'a fault was asked for'), retryAfterSeconds),
   });
-  const url = await server.listen(options.port);
+  const url = await server.listen(options.port, options.host);
   return { url, faults, stop: () => server.close() };
 }
 

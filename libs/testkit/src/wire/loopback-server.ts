@@ -36,7 +36,7 @@ export interface LoopbackOptions {
   failure(status: number, retryAfterSeconds: number | undefined): WireAnswer;
 }
 
-/** The HTTP server under every simulator: loopback only, applies faults, and never leaves a connection behind when it closes. */
+/** The HTTP server under every simulator: on the loopback unless it is told otherwise, applies faults, and never leaves a connection behind when it closes. */
 export class LoopbackServer {
   private readonly server: Server;
   private readonly closing = new AbortController();
@@ -52,11 +52,11 @@ export class LoopbackServer {
     return this.address;
   }
 
-  /** Starts on the port, or on a free one. */
-  async listen(port = 0): Promise<string> {
+  /** Starts on the port, or on a free one. Resolves with a URL of this machine, also when it listens on every address. */
+  async listen(port = 0, host = '127.0.0.1'): Promise<string> {
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen(port, '127.0.0.1', () => resolve());
+      this.server.listen(port, host, () => resolve());
     });
     this.address = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
     return this.address;
