@@ -4,16 +4,16 @@ import { type GoogleFakesReady, runGoogleFakes } from './command.js';
 
 /** The command with these arguments, running: what it printed, and its end. */
 async function run(...argv: string[]): Promise<{ ready: Promise<GoogleFakesReady>; end: () => Promise<number>; errors: () => string }> {
-  const ending = new AbortController();
+  const ending = Promise.withResolvers<void>();
   const line = Promise.withResolvers<GoogleFakesReady>();
   let errors = '';
   const code = runGoogleFakes(argv, {
     output: (text) => line.resolve(JSON.parse(text) as GoogleFakesReady),
     error: (text) => void (errors += text),
-    signal: ending.signal,
+    ended: ending.promise,
   });
   const end = () => {
-    ending.abort();
+    ending.resolve();
     return code;
   };
   return { ready: line.promise, end, errors: () => errors };

@@ -8,8 +8,8 @@ import { startStorageFake } from './storage-fake.js';
 export interface GoogleFakesIo {
   readonly output: (text: string) => void;
   readonly error: (text: string) => void;
-  /** Aborted when everything is to stop. */
-  readonly signal: AbortSignal;
+  /** Resolves when everything is to stop. */
+  readonly ended: Promise<unknown>;
 }
 
 interface Options {
@@ -35,7 +35,7 @@ export interface GoogleFakesReady {
 const apps = ['ingress', 'dispatcher', 'agent-host', 'scheduler', 'console'];
 
 /**
- * Runs what Google has no emulator for, until the signal: Cloud Tasks, Secret Manager, Cloud Storage, and a metadata server for each app. Prints {@link GoogleFakesReady} as one
+ * Runs what Google has no emulator for, until it is ended: Cloud Tasks, Secret Manager, Cloud Storage, and a metadata server for each app. Prints {@link GoogleFakesReady} as one
  * line of JSON once all of it listens. Resolves with the exit code: 1 when the arguments are wrong or a port is taken.
  */
 export async function runGoogleFakes(argv: readonly string[], io: GoogleFakesIo): Promise<number> {
@@ -64,7 +64,7 @@ export async function runGoogleFakes(argv: readonly string[], io: GoogleFakesIo)
   return serve(program.opts<Options>(), io);
 }
 
-async function serve(options: Options, { output, error: tell, signal }: GoogleFakesIo): Promise<number> {
+async function serve(options: Options, { output, error: tell, ended }: GoogleFakesIo): Promise<number> {
   const { host, project, metadataPorts: ports } = options;
   const closers: (() => Promise<void>)[] = [];
   const opened = <Fake extends { stop(): Promise<void> }>(fake: Fake): Fake => {
@@ -94,7 +94,7 @@ async function serve(options: Options, { output, error: tell, signal }: GoogleFa
       metadata: Object.fromEntries(Object.keys(ports).map((app) => [app, metadata.hosts[accountOf(app)]!])),
     };
     output(`${JSON.stringify(ready)}\n`);
-    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    await ended;
     return 0;
   } catch (error) {
     tell(`${(error as Error).message}\n`);
