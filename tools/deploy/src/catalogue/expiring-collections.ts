@@ -9,6 +9,7 @@ export const expiringCollections: Readonly<Record<string, readonly string[]>> = 
   'libs/conversations/src/commands.ts': ['signals'],
   'libs/conversations/src/inbox.ts': ['notices', 'signals', 'turns'],
   'libs/conversations/src/message-limits.ts': ['allowances'],
+  'libs/jobs/src/schedule-firing.ts': ['schedules'],
   'libs/jobs/src/settlement.ts': ['signals'],
   'libs/service/src/alerts.ts': ['alerts'],
 };
