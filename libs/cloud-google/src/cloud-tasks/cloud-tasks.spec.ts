@@ -1,12 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { QueueSpec } from '@rockpool/cloud';
 import { eventually, TaskReceiver, tasksContract } from '@rockpool/cloud/testing';
-import { LocalIdentity } from '@rockpool/cloud-embedded';
 import { codeOf } from '@rockpool/contracts';
-import { type CloudTasksFake, type CloudTasksFakeOptions, ManualClock, startCloudTasksFake } from '@rockpool/testkit';
+import {
+  type CloudTasksFake,
+  type CloudTasksFakeOptions,
+  ManualClock,
+  type MetadataServer,
+  startCloudTasksFake,
+  startMetadataServer,
+} from '@rockpool/testkit';
+import { GoogleIdentity } from '../google-identity/google-identity.js';
 import { CloudTasks } from './cloud-tasks.js';
 
 const audience = 'https://agent-host.example';
@@ -21,28 +25,25 @@ const work: QueueSpec = {
   maxBackoffMs: 60_000,
 };
 
-let folder: string;
 let clock: ManualClock;
-let identity: LocalIdentity;
+let issuer: MetadataServer;
 let fakes: CloudTasksFake[];
 let opened: CloudTasks[];
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'rockpool-cloud-tasks-'));
   clock = new ManualClock();
-  identity = await LocalIdentity.open({ keysFile: join(folder, 'identity.json'), now: () => clock.now() });
+  issuer = await startMetadataServer({ accounts: [], clock });
   fakes = [];
   opened = [];
 });
 afterEach(async () => {
   for (const tasks of opened) await tasks.close();
   for (const fake of fakes) await fake.stop();
-  await rm(folder, { recursive: true });
+  await issuer.stop();
 });
 
 async function startFake(options: Partial<CloudTasksFakeOptions> = {}): Promise<CloudTasksFake> {
-  const mint = (email: string, whom: string) => identity.mint({ audience: whom, service: email.split('@')[0]! });
-  const fake = await startCloudTasksFake({ clock, mint, ...options });
+  const fake = await startCloudTasksFake({ clock, mint: issuer.mint, ...options });
   fakes.push(fake);
   return fake;
 }
@@ -63,7 +64,7 @@ async function open(fake: CloudTasksFake, queues: readonly QueueSpec[] = [work],
 
 tasksContract('CloudTasks', async (queues) => ({
   tasks: await open(await startFake(), queues),
-  identity,
+  identity: new GoogleIdentity({ projectId, service: 'agent-host', certsUrl: issuer.certsUrl, now: () => clock.now() }),
   now: () => clock.now(),
   advance: (milliseconds) => clock.advance(milliseconds),
   close: async () => undefined,
