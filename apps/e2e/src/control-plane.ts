@@ -1,0 +1,11 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Asks the running product on this data folder for `/api/v1/<path>`, as an operator, and resolves with the answer's JSON. Rejects when it is refused. */
+export async function askControlPlane<Answer>(dataDir: string, path: string, method = 'GET'): Promise<Answer> {
+  const { url } = JSON.parse(await readFile(join(dataDir, 'instance.json'), 'utf8')) as { url: string };
+  const token = await readFile(join(dataDir, 'admin-token'), 'utf8');
+  const response = await fetch(`${url}/api/v1/${path}`, { method, headers: { authorization: `Bearer ${token.trim()}` } });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+  return (await response.json()) as Answer;
+}
