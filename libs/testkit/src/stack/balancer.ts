@@ -43,20 +43,17 @@ export class Balancer {
   }
 
   private async handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    try {
-      const body = await bytesOf(incoming);
-      const deadline = Date.now() + patienceMs;
-      while (!response.destroyed) {
-        for (let tried = 0; tried < this.ports.length; tried++) {
-          const port = this.ports[this.next++ % this.ports.length]!;
-          if ((await this.forward(port, incoming, body, response)) === 'answered') return;
-        }
-        if (Date.now() > deadline) return void end(response, 503);
-        await after(pauseMs);
+    // A caller that goes away in the middle of its own request wants nothing any more.
+    const body = await bytesOf(incoming).catch(() => undefined);
+    if (body === undefined) return;
+    const deadline = Date.now() + patienceMs;
+    while (!response.destroyed) {
+      for (let tried = 0; tried < this.ports.length; tried++) {
+        const port = this.ports[this.next++ % this.ports.length]!;
+        if ((await this.forward(port, incoming, body, response)) === 'answered') return;
       }
-    } catch {
-      // The caller went away in the middle of its own request.
-      response.destroy();
+      if (Date.now() > deadline) return void end(response, 503);
+      await after(pauseMs);
     }
   }
 
@@ -89,14 +86,14 @@ async function bytesOf(incoming: IncomingMessage): Promise<Buffer> {
 }
 
 /** As they came, but for what is between two neighbours only. */
-function headersOf(raw: readonly string[], body: Buffer): Record<string, string[]> {
-  const headers: Record<string, string[]> = {};
+function headersOf(raw: readonly string[], body: Buffer): string[] {
+  const headers = ['content-length', String(body.byteLength)];
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index]!.toLowerCase();
     if (['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'expect'].includes(name)) continue;
-    (headers[name] ??= []).push(raw[index + 1]!);
+    headers.push(name, raw[index + 1]!);
   }
-  return { ...headers, 'content-length': [String(body.byteLength)] };
+  return headers;
 }
 
 function end(response: ServerResponse, status: number): void {
