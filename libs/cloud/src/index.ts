@@ -7,6 +7,7 @@ export * from './message-bus.js';
 export * from './push.js';
 export * from './secret-rules.js';
 export * from './secrets.js';
+export * from './task-bodies.js';
 export * from './task-rules.js';
 export * from './tasks.js';
 export * from './token-rules.js';
