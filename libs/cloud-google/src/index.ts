@@ -1,1 +1,1 @@
-export {};
+export { openGoogleCloud, type GoogleCloud, type GoogleCloudOptions, type GoogleEndpoints } from './google-cloud.js';

@@ -33,3 +33,5 @@ export { startCloudTasksFake, type CloudTasksFake, type CloudTasksFakeOptions } 
 export { startMetadataServer, type MetadataServer, type MetadataServerOptions } from './google/metadata-server.js';
 export { startStorageFake, type StorageFake, type StorageFakeOptions } from './google/storage-fake.js';
 export { GoogleStack, stackApps, whyNoStack, type StackApp, type StackedApp, type StackOptions } from './stack/stack.js';
+export { startPubSubFake, type PubSubFake, type PubSubFakeOptions } from './google/pub-sub-fake.js';
+export type { PublishedMessage } from './google/pub-sub-fake-rules.js';

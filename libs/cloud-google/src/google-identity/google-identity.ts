@@ -2,6 +2,7 @@ import { callerOf, claimsOfPayload, Identity, refuseMisspelledToken, type Caller
 import { InvalidInput, RockpoolError, Unauthenticated } from '@rockpool/contracts';
 import type { GoogleAuth } from 'google-auth-library';
 import { compactVerify, createRemoteJWKSet, type RemoteJWKSet } from 'jose';
+import { serviceAccountOf } from './service-account.js';
 
 const googleCerts = 'https://www.googleapis.com/oauth2/v3/certs';
 const issuers = ['https://accounts.google.com', 'accounts.google.com'];
@@ -105,7 +106,7 @@ export class GoogleIdentity extends Identity {
   }
 
   #emailOf(service: string): string {
-    return `${service}@${this.#options.projectId}.iam.gserviceaccount.com`;
+    return serviceAccountOf(this.#options.projectId, service);
   }
 
   async #claimsOf(token: string): Promise<Readonly<Record<string, unknown>>> {

@@ -1,3 +1,5 @@
+import { Memory } from './memory.js';
+
 /** How many messages wait or are being handled, and how long the oldest does, in milliseconds. */
 export interface BacklogFigures {
   backlog: number;
@@ -19,14 +21,17 @@ const mostOwn = 100_000;
  */
 export class KnownBacklog {
   readonly #published = new Map<string, number>();
+  /** A message may be handled before its publisher is told that it was published. */
+  readonly #done = new Memory(10_000, ownMs);
 
   published(messageId: string, publishedAtMs: number): void {
+    if (this.#done.has(messageId)) return;
     this.#published.set(messageId, publishedAtMs);
     if (this.#published.size > mostOwn) this.#published.delete(this.#published.keys().next().value!);
   }
 
   done(messageId: string): void {
-    this.#published.delete(messageId);
+    if (!this.#published.delete(messageId)) this.#done.add(messageId);
   }
 
   figures(inHand: Iterable<[messageId: string, publishedAtMs: number]>, now = Date.now()): BacklogFigures {

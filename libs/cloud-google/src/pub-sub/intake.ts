@@ -13,6 +13,9 @@ const sweepEveryMs = 10_000;
 const rememberedMs = 600_000;
 const remembered = 50_000;
 
+/** Deliveries begun in one turn of the event loop, so that quick handlers leave room for what else comes in. */
+const deliveriesPerTurn = 50;
+
 interface Item {
   readonly messageId: string;
   readonly publishedAtMs: number;
@@ -54,6 +57,7 @@ export class Intake {
   readonly #consumers: Consumer[] = [];
   readonly #done = new Memory(remembered, rememberedMs);
   #nextConsumer = 0;
+  #deliveriesLeft = deliveriesPerTurn;
   #sweep: NodeJS.Timeout | undefined;
 
   constructor(
@@ -131,11 +135,22 @@ export class Intake {
 
   #pump(): void {
     for (const line of this.#ready) {
+      if (this.#deliveriesLeft <= 0) return this.#pumpNextTurn();
       const consumer = this.#freeConsumer();
       if (consumer === undefined) return;
+      this.#deliveriesLeft--;
       this.#ready.delete(line);
       void this.#handle(consumer, line, line.items[0]!);
     }
+  }
+
+  #pumpNextTurn(): void {
+    if (this.#deliveriesLeft < 0) return;
+    this.#deliveriesLeft = -1; // until the next turn has come
+    setImmediate(() => {
+      this.#deliveriesLeft = deliveriesPerTurn;
+      this.#pump();
+    });
   }
 
   /** In turns, so that several subscribers share. */
