@@ -16,6 +16,7 @@ import { Credentials, Tenants } from '@rockpool/tenancy';
 import { DriveController } from './drive.controller.js';
 import { HostDrain } from './host-drain.js';
 import { TenantProfiles } from './tenant-profiles.js';
+import { turnEnded, turnFacts } from './turn-line.js';
 
 /** Runs of one turn before it is quarantined. */
 const maxAttempts = 5;
@@ -86,6 +87,7 @@ export class AgentHostModule implements OnApplicationBootstrap {
               turnTimeoutMs: options.turnTimeoutMs,
               maxAttempts,
               onWarning: (message, error, turn) => log.warn({ error, tenantId: turn.tenantId, eventId: turn.eventId }, message),
+              onEnded: (turn) => log.info(turnFacts(turn), turnEnded),
             }),
           inject: [Documents, ConversationLeases, Transcript, ReplyChannels, AgentRuntime, LOGGER],
         },

@@ -44,7 +44,7 @@ locals {
       severity    = "WARNING"
       query       = "histogram_quantile(0.95, sum by (le) (increase(logging_googleapis_com:user_rockpool_turn_latency_bucket{monitored_resource=\"cloud_run_revision\"}[15m]))) > ${var.turn_latency_seconds * 1000}"
       duration    = "300s"
-      explanation = "95 % of turns should end within ${var.turn_latency_seconds} s. The spans of a trace say whether it is the model, a tool or the channel."
+      explanation = "95 % of messages should be answered within ${var.turn_latency_seconds} s. The spans of a trace say whether it is the model, a tool or the channel."
     }
     error-rate = {
       title       = "Requests fail"

@@ -17,7 +17,7 @@ locals {
       query = "sum by (subscription_id) (pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource=\"pubsub_subscription\"})"
     },
     {
-      title = "Time of a turn, 95 %, ms"
+      title = "From message to answer, 95 %, ms"
       query = "histogram_quantile(0.95, sum by (le) (rate(logging_googleapis_com:user_rockpool_turn_latency_bucket{monitored_resource=\"cloud_run_revision\"}[15m])))"
     },
     {

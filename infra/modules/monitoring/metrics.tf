@@ -4,7 +4,7 @@ locals {
 
   turn_metrics = {
     turn_latency = {
-      description = "From the start of a turn to its end, in milliseconds."
+      description = "From the receipt of a message to the end of its answer, in milliseconds."
       field       = "durationMs"
       unit        = "ms"
       scale       = 10

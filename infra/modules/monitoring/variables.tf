@@ -27,7 +27,7 @@ variable "backlog_age_seconds" {
 }
 
 variable "turn_latency_seconds" {
-  description = "How long 95 % of turns may take."
+  description = "How long 95 % of answers may take, from the message on."
   type        = number
   default     = 120
 }

@@ -19,6 +19,8 @@ export interface TurnRunnerOptions {
   readonly maxAttempts: number;
   /** Told of every failure that is not the caller's to see: previews, typing, retries. */
   readonly onWarning: (message: string, error: unknown, turn: TurnRecord) => void;
+  /** Told of a turn as it ended, once that is on record. Not told when the process dies in that moment. */
+  readonly onEnded?: (turn: TurnRecord) => void;
 }
 
 /** What is to be said, and how the turn ends once it is. */

@@ -19,6 +19,15 @@ describe('a turn', () => {
     expect(replies).toMatchObject([{ n: 0, state: 'sent', receipt: 'm1' }]);
   });
 
+  it('is told of once, as it is on record, when it has ended and when it can never be answered', async () => {
+    host = await openHost();
+    await host.say('hi');
+    host.runtime.script = failing(() => new TerminalError('never'));
+    await host.say('again');
+    expect(host.ended).toEqual([await host.turn(1), await host.turn(2)]);
+    expect(host.ended[0]).toMatchObject({ state: 'done', usage: { inputTokens: 3, outputTokens: 5 } });
+  });
+
   it('sees the exchange before it, and nothing of an earlier session', async () => {
     host = await openHost();
     await host.say('one', 'two');

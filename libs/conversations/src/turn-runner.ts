@@ -162,10 +162,15 @@ export class TurnRunner {
     write: (transaction: Transaction) => void,
     reason?: string,
   ): Promise<Next> {
+    let lead: TurnRecord | undefined;
     const end = ({ outcome: _, ...turn }: TurnRecord): TurnRecord => {
-      return { ...turn, state: outcome, open: false, finishedAt: Date.now(), ...(reason && { reason }) };
+      const ended: TurnRecord = { ...turn, state: outcome, open: false, finishedAt: Date.now(), ...(reason && { reason }) };
+      if (turn.eventId === claim.turn.eventId) lead = ended;
+      return ended;
     };
-    return this.leases.finish(claim, end, write);
+    const next = await this.leases.finish(claim, end, write);
+    if (lead) this.options.onEnded?.(lead);
+    return next;
   }
 
   private async undeliverable(claim: Claim, reply: Reply | undefined, error: Error): Promise<Next> {

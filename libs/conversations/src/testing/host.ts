@@ -36,6 +36,8 @@ export interface TestHost {
   states(...numbers: number[]): Promise<TurnState[]>;
   /** What the agent of this host was asked, run by run. */
   readonly asked: string[];
+  /** Turns that the runner said had ended. */
+  readonly ended: TurnRecord[];
   amend(n: number, change: (turn: TurnRecord) => TurnRecord): Promise<void>;
   /** Makes the current lease look as if it had run out. */
   takeLeaseAway(): Promise<void>;
@@ -62,10 +64,12 @@ function hostOn(documents: Documents, channel: RecordingChannel, options: HostOp
   const leases = new ConversationLeases(documents, { holder, leaseMs, ...(mayBeAlive && { mayBeAlive }) });
   const runtime = new ScriptedRuntime();
   const onWarning = () => undefined;
+  const ended: TurnRecord[] = [];
   const runner = new TurnRunner(documents, leases, new Transcript(documents), new OneChannel(channel), runtime, {
     turnTimeoutMs,
     maxAttempts: 5,
     onWarning,
+    onEnded: (turn) => ended.push(turn),
   });
   let said = 0;
   const host: TestHost = {
@@ -74,6 +78,7 @@ function hostOn(documents: Documents, channel: RecordingChannel, options: HostOp
     leases,
     channel,
     runtime,
+    ended,
     drive: (wakeId = 'wake', signal = new AbortController().signal) => runner.drive(alice, chat, wakeId, signal),
     async say(...texts) {
       for (const text of texts) await inbox.append(alice, messageOf(++said, text));
