@@ -9,6 +9,7 @@ import { Uploads } from './uploads.js';
 const notFound = 404;
 const preconditionFailed = 412;
 const maxReadAttempts = 10;
+const listenersOnAnswer = 32;
 const maxUrlLifeMs = 7 * 86_400_000;
 /** The client puts the project's id wherever a key or content type says `{{projectId}}`. As the replacement of a pattern this stands for what was found. */
 const itself = '$&';
@@ -168,7 +169,11 @@ export class StorageBlobs extends Blobs {
     return callApi(`read blob ${key}`, async () => {
       const content = this.#bucket.file(key, { generation }).createReadStream({ decompress: false });
       const begun = new Promise<void>((resolve) => {
-        content.once('response', ({ statusCode }: { statusCode: number }) => statusCode === 200 && resolve());
+        content.once('response', (response: Readable & { statusCode: number }) => {
+          // The client puts a few more listeners on its answer than Node takes for sound.
+          response.setMaxListeners(listenersOnAnswer);
+          if (response.statusCode === 200) resolve();
+        });
       });
       const failed = once(content, 'error').then(([error]) => error as unknown);
       // The client asks for the content when it is first read.
