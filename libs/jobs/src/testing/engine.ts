@@ -19,14 +19,21 @@ export interface TestEngine {
   readonly receiver: TaskReceiver;
   /** Lets time pass in small steps, with a moment after each for what it wakes. */
   elapse(milliseconds: number): Promise<void>;
+  /** Whether somebody lets time pass in this way now. */
+  readonly elapsing: boolean;
   /** Lets time pass until it is true. Nothing else may be letting time pass meanwhile. */
   until(what: string, isTrue: () => Promise<boolean> | boolean, stepMs?: number): Promise<void>;
   /** Opens the task driver anew, as the next start of a process does. */
   restartTasks(): Promise<void>;
+  /** Again is no error. */
   close(): Promise<void>;
 }
 
-export async function openTestEngine(answer: (task: ReceivedTask) => Promise<TaskAnswer>, start?: number): Promise<TestEngine> {
+/** `start` lies beyond the time of the machine: documents expire by that. */
+export async function openTestEngine(
+  answer: (task: ReceivedTask) => Promise<TaskAnswer>,
+  start = Date.parse('2030-03-01T12:00:00Z'),
+): Promise<TestEngine> {
   const folder = await mkdtemp(join(tmpdir(), 'rockpool-jobs-'));
   const clock = new ManualClock(start);
   const database = Database.open(join(folder, 'rockpool.db'), { synchronous: 'OFF' });
@@ -36,6 +43,8 @@ export async function openTestEngine(answer: (task: ReceivedTask) => Promise<Tas
   let tasks = await SqliteTasks.open(database, identity, { queues, clock });
   const receiver = await TaskReceiver.listen(clock.now);
   receiver.answerWith(answer);
+  let closed = false;
+  let elapsing = 0;
   return {
     clock,
     documents,
@@ -43,13 +52,18 @@ export async function openTestEngine(answer: (task: ReceivedTask) => Promise<Tas
       return tasks;
     },
     receiver,
+    get elapsing() {
+      return elapsing > 0;
+    },
     async elapse(milliseconds) {
+      elapsing++;
       for (let left = milliseconds; left > 0; left -= 10_000) {
         clock.advance(Math.min(left, 10_000));
         // Heartbeats that were woken are written before more time passes.
         for (let turn = 0; turn < 4; turn++) await setImmediate();
         await documents.query({ from: { collection: 'nothing' } });
       }
+      elapsing--;
     },
     async until(what, isTrue, stepMs = 500) {
       await eventually(what, async () => {
@@ -63,6 +77,8 @@ export async function openTestEngine(answer: (task: ReceivedTask) => Promise<Tas
       tasks = await SqliteTasks.open(database, identity, { queues, clock });
     },
     async close() {
+      if (closed) return;
+      closed = true;
       await tasks.close(0);
       await receiver.close();
       documents.close();

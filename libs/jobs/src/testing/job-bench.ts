@@ -1,12 +1,20 @@
 import './crashes.js';
 import type { Json } from '@rockpool/cloud';
-import { runJobSlice, type ConversationId, type CrashPoint, type EventId, type JobId, type TenantId } from '@rockpool/contracts';
+import {
+  runJobSlice,
+  type ConversationId,
+  type CrashPoint,
+  type EventId,
+  type JobId,
+  type RunJobSlice,
+  type TenantId,
+} from '@rockpool/contracts';
 import { eventually } from '@rockpool/cloud/testing';
 import { JobKind, JobKinds, type Decision, type JobView, type StepAction, type StepContext } from '../job-kind.js';
 import { JobOutcomes, outcomeEventId, questionEventId } from '../job-outcomes.js';
 import type { ConcurrencyLimits } from '../job-places.js';
 import { jobPlatform, type JobPlatform } from '../job-platform.js';
-import type { JobRecord } from '../job-records.js';
+import { jobPaths, type JobRecord, type StepRecord } from '../job-records.js';
 import type { SliceResult } from '../job-runner.js';
 import { JobTasks } from '../job-tasks.js';
 import type { JobStart } from '../jobs.js';
@@ -161,6 +169,13 @@ export class JobBench {
     this.start();
   }
 
+  /** Ends the process with its task driver, which shares its fate in an engine of one process, and starts both anew. */
+  async restart(): Promise<void> {
+    this.kill();
+    await this.engine.restartTasks();
+    this.start();
+  }
+
   /** Kills the process whenever `when` says so at a crash point. */
   killAt(when: (point: CrashPoint) => boolean): void {
     atCrashPoints((point) => {
@@ -170,7 +185,8 @@ export class JobBench {
     });
   }
 
-  start1(start: Partial<JobStart> & Pick<JobStart, 'kind'>, id = 'j1'): Promise<JobRecord> {
+  /** Asks for a job, as a turn or a command does. */
+  begin(start: Partial<JobStart> & Pick<JobStart, 'kind'>, id = 'j1'): Promise<JobRecord> {
     return this.jobs.start(alice, { jobId: id as JobId, title: start.kind, input: null, ...start });
   }
 
@@ -178,14 +194,43 @@ export class JobBench {
     return this.jobs.get(alice, id as JobId);
   }
 
+  steps(id = 'j1'): Promise<StepRecord[]> {
+    return this.jobs.steps(alice, id as JobId);
+  }
+
+  /** What a task's request comes to in the process as it is now. */
+  slice(task: RunJobSlice): Promise<SliceResult> {
+    const deadline = this.engine.clock.now() + (this.options.sliceMs ?? 30 * minute);
+    return this.#platform.runner.slice(task, { signal: this.shutdown[0]!.signal, deadline });
+  }
+
+  /** Resolves when the process that runs now is killed. */
+  died(): Promise<undefined> {
+    return this.#life.died.then(() => undefined);
+  }
+
+  async placesInUse(): Promise<number> {
+    const { documents } = this.engine;
+    const own = await documents.query({ from: { collection: jobPaths.places(alice) } });
+    const shared = await documents.query({ from: { collection: jobPaths.sharedPlaces } });
+    return own.items.length + shared.items.length;
+  }
+
+  /** Lets time pass until its next task is due, to the millisecond, and then waits for what that leads to. */
+  async due(id = 'j1'): Promise<void> {
+    const { dueAt, slice } = await this.job(id);
+    this.engine.clock.advance(Math.max(0, dueAt - this.engine.clock.now()));
+    await this.engine.until('its next slice', async () => (await this.job(id)).slice > slice || !(await this.job(id)).open, 0);
+  }
+
   /** Lets time pass until the job has ended and all that follows from it has happened. */
-  async ended(id = 'j1', stepMs = 500): Promise<JobRecord> {
+  async ended(id = 'j1', stepMs = 2_000): Promise<JobRecord> {
     let swept = this.engine.clock.now();
     await eventually(`the end of ${id}`, async () => {
       const { open, unsettled } = await this.job(id);
       if (!open && !unsettled) return true;
-      // While a slice works, time is its own.
-      if (this.running === 0) this.engine.clock.advance(stepMs);
+      // While a step takes its time, time is its own.
+      if (!this.engine.elapsing) this.engine.clock.advance(stepMs);
       if (this.engine.clock.now() - swept >= minute) {
         swept = this.engine.clock.now();
         await Promise.race([this.platform.sweep.run(), this.#life.died]);
@@ -203,10 +248,8 @@ export class JobBench {
   async #receive(body: Buffer): Promise<{ status: number; headers?: Record<string, string> }> {
     const life = this.#life;
     const task = runJobSlice.parse(JSON.parse(body.toString()));
-    const deadline = this.engine.clock.now() + (this.options.sliceMs ?? 30 * minute);
     this.running++;
-    const slice = this.#platform.runner.slice(task, { signal: this.shutdown[0]!.signal, deadline });
-    const answered = await Promise.race([slice.catch((error: unknown) => error as Error), life.died.then(() => undefined)]);
+    const answered = await Promise.race([this.slice(task).catch((error: unknown) => error as Error), life.died.then(() => undefined)]);
     if (!life.alive || answered === undefined) return { status: 502 };
     this.running--;
     if (answered instanceof Error) {

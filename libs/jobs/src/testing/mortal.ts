@@ -1,4 +1,14 @@
-import { Documents, Tasks, type Document, type Page, type Query, type Snapshot, type TaskRequest, type Transaction } from '@rockpool/cloud';
+import {
+  Documents,
+  Tasks,
+  type Document,
+  type Page,
+  type Query,
+  type Snapshot,
+  type TaskRequest,
+  type Transaction,
+  type WriteOptions,
+} from '@rockpool/cloud';
 
 const never = new Promise<never>(() => undefined);
 
@@ -47,14 +57,14 @@ export class MortalDocuments extends Documents {
   get<Data>(path: string): Promise<Document<Data> | undefined> {
     return this.life.guard(() => this.documents.get<Data>(path));
   }
-  create(path: string, data: object): Promise<string> {
-    return this.life.guard(() => this.documents.create(path, data));
+  create(path: string, data: object, options?: WriteOptions): Promise<string> {
+    return this.life.guard(() => this.documents.create(path, data, options));
   }
-  set(path: string, data: object): Promise<string> {
-    return this.life.guard(() => this.documents.set(path, data));
+  set(path: string, data: object, options?: WriteOptions): Promise<string> {
+    return this.life.guard(() => this.documents.set(path, data, options));
   }
-  update(path: string, data: object, ifVersion: string): Promise<string> {
-    return this.life.guard(() => this.documents.update(path, data, ifVersion));
+  update(path: string, data: object, ifVersion: string, options?: WriteOptions): Promise<string> {
+    return this.life.guard(() => this.documents.update(path, data, ifVersion, options));
   }
   delete(path: string, ifVersion?: string): Promise<void> {
     return this.life.guard(() => this.documents.delete(path, ifVersion));
