@@ -163,12 +163,3 @@ resource "google_pubsub_subscription_iam_member" "operator" {
   role         = "roles/pubsub.subscriber"
   member       = each.value.member
 }
-
-resource "google_pubsub_subscription_iam_member" "observer" {
-  for_each = local.operators
-
-  project      = var.project_id
-  subscription = google_pubsub_subscription.subscription[each.value.subscription].name
-  role         = "roles/pubsub.viewer"
-  member       = each.value.member
-}
