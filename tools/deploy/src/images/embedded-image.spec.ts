@@ -1,16 +1,17 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort, signStandardWebhook, startProcess, type RunningProcess } from '@rockpool/testkit';
 import type { Bundle } from './bundle.js';
+import { bundled, stayInside } from './bundles.fixture.js';
+import { compileCacheFolder } from './compile-cache.js';
+import { root } from './container-files.fixture.js';
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const secret = `whsec_${Buffer.from('a secret of thirty-two bytes ....').toString('base64')}`;
 
 describe('the image of the whole product', () => {
@@ -24,10 +25,7 @@ describe('the image of the whole product', () => {
   beforeAll(async () => {
     // Outside the repository: there is no node_modules above it.
     place = await mkdtemp(join(tmpdir(), 'rockpool-image-'));
-    const bundler = join(root, 'tools/deploy/dist/images/main.js');
-    if (!existsSync(bundler)) throw new Error('the tools are not built: npm run build');
-    const { stdout } = await run(process.execPath, [bundler, 'rockpool', '--out', join(place, 'app'), '--json'], { cwd: place });
-    bundle = JSON.parse(stdout) as Bundle;
+    bundle = await bundled('rockpool', join(place, 'app'), '--warm');
     const port = await freePort();
     url = `http://127.0.0.1:${port}`;
     environment = {
@@ -40,7 +38,7 @@ describe('the image of the whole product', () => {
     const began = performance.now();
     product = await startProcess({
       command: process.execPath,
-      args: ['--import', fileURLToPath(new URL('./stays-inside.fixture.ts', import.meta.url)), main()],
+      args: [...stayInside, main()],
       cwd: place,
       env: environment,
       dataDir: environment['ROCKPOOL_DATA_DIR']!,

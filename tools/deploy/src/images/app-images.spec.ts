@@ -1,0 +1,104 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { GoogleStack, signStandardWebhook, stackApps, whyNoStack } from '@rockpool/testkit';
+import type { Bundle } from './bundle.js';
+import { bundled, stayInside } from './bundles.fixture.js';
+
+const run = promisify(execFile);
+const secret = `whsec_${Buffer.from('a secret of thirty-two bytes ....').toString('base64')}`;
+
+let place: string;
+let bundles: readonly Bundle[];
+const named = (name: string) => bundles.find(({ image }) => image === name)!;
+const main = (name: string) => join(named(name).folder, 'main.js');
+
+beforeAll(async () => {
+  place = await mkdtemp(join(tmpdir(), 'rockpool-images-'));
+  const made: Bundle[] = [];
+  // Where a stack of processes looks for them.
+  for (const name of stackApps) made.push(await bundled(name, join(place, 'apps', name, 'dist')));
+  made.push(await bundled('rockpool', join(place, 'apps/rockpool/dist')));
+  bundles = made;
+}, 120_000);
+
+afterAll(() => rm(place, { recursive: true, force: true }));
+
+describe('the image of one app', () => {
+  it.each(stackApps)('is refused an engine that belongs to one process: %s', async (name) => {
+    const refusal = run(process.execPath, [...stayInside, main(name)], {
+      cwd: '/',
+      env: { STAYS_INSIDE: pathToFileURL(`${named(name).folder}/`).href },
+    });
+    await expect(refusal).rejects.toMatchObject({ code: 78, stderr: expect.stringContaining('ROCKPOOL_ENGINE is embedded') });
+  });
+
+  it.each(stackApps)('holds nothing that only development needs: %s', (name) => {
+    expect(named(name).packages).toEqual(expect.arrayContaining([`@rockpool/${name}`, '@google-cloud/pubsub', '@google-cloud/firestore']));
+    expect(
+      named(name).packages.filter((used) =>
+        /^(@rockpool\/(testkit|deploy|dev|e2e|bench|cli)|jest|typescript|rolldown|supports-color)/.test(used),
+      ),
+    ).toEqual([]);
+  });
+
+  it.each(stackApps)('reads libraries of clouds and models only when they are needed: %s', (name) => {
+    const atStart = named(name)
+      .files.filter((file) => file.atStart)
+      .flatMap(({ packages }) => Object.keys(packages));
+    expect(atStart.filter((used) => /^(@google-cloud\/|google-|@grpc\/|protobufjs$|@ai-sdk\/(?!provider$)|undici$)/.test(used))).toEqual(
+      [],
+    );
+  });
+});
+
+const missing = whyNoStack();
+
+(missing === undefined ? describe : describe.skip)(
+  `the images of all apps, on Google's emulators${missing === undefined ? '' : ` (skipped: ${missing})`}`,
+  () => {
+    let stack: GoogleStack;
+
+    beforeAll(async () => {
+      const began = performance.now();
+      stack = await GoogleStack.start({
+        root: place,
+        copies: 1,
+        nodeArgs: stayInside,
+        env: { STAYS_INSIDE: pathToFileURL(`${place}/`).href },
+      });
+      process.stdout.write(`emulators and bundled apps were ready after ${Math.round(performance.now() - began)} ms\n`);
+    }, 120_000);
+
+    afterAll(() => stack?.stop());
+
+    it('answer a signed webhook, of a tenant that the image of the whole product applied', async () => {
+      const file = join(place, 'tenants.yaml');
+      await writeFile(file, 'tenants: { alice: { channels: { http: { secret: "env://HTTP_SECRET" } } } }');
+      const env = {
+        ROCKPOOL_ADMIN_TOKEN: stack.environment['ROCKPOOL_ADMIN_TOKEN']!,
+        ROCKPOOL_DATA_DIR: join(place, 'none'),
+        HTTP_SECRET: secret,
+      };
+      await run(process.execPath, [main('rockpool'), 'apply', file, '--yes', '--url', stack.apps.console.url], { cwd: '/', env });
+
+      const body = JSON.stringify({ conversation: 'c', from: { id: 'ann' }, text: 'echo hello images' });
+      const response = await fetch(`${stack.url}/webhooks/http/alice?wait=30`, {
+        method: 'POST',
+        ...signStandardWebhook({ secret, id: 'msg_1', body }),
+      } as RequestInit);
+
+      expect(response.status).toBe(200);
+      expect(JSON.stringify(await response.json())).toContain('hello images');
+    }, 60_000);
+
+    it('end with 0 when they are told to', async () => {
+      const exits = await Promise.all(stack.processes.map((app) => app.kill('SIGTERM')));
+      expect(exits).toEqual(stackApps.map(() => ({ code: 0, signal: null })));
+    }, 60_000);
+  },
+);
