@@ -13,7 +13,7 @@ import type { Database } from './database.js';
 
 const maxBodyBytes = 9 * 2 ** 20;
 const maxKeyBytes = 1_024;
-const maxAttributes = 100;
+const maxAttributes = 98;
 const maxAttributeNameBytes = 256;
 const maxAttributeValueBytes = 1_024;
 
@@ -164,7 +164,7 @@ function checkMessage(message: OutgoingMessage): void {
   if (message.body.length > maxBodyBytes) throw new TerminalError('the body of a message has at most 9 MiB', { code: 'too_large' });
   if (longer(message.orderingKey ?? '', maxKeyBytes)) throw new InvalidInput('an ordering key has at most 1,024 bytes');
   const attributes = Object.entries(message.attributes);
-  if (attributes.length > maxAttributes) throw new InvalidInput('a message has at most 100 attributes');
+  if (attributes.length > maxAttributes) throw new InvalidInput('a message has at most 98 attributes');
   for (const [name, value] of attributes) {
     if (name === '' || longer(name, maxAttributeNameBytes)) throw new InvalidInput(`an attribute's name has 1 to 256 bytes: ${name}`);
     if (typeof value !== 'string' || longer(value, maxAttributeValueBytes))

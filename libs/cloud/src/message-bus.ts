@@ -1,8 +1,8 @@
 import type { SubscriptionSpec, Topic } from '@rockpool/contracts';
 
 /**
- * A message as a publisher gives it. Body ≤ 9 MiB, ordering key ≤ 1 KiB (an empty one is none). At most 100 attributes, names ≤ 256 bytes,
- * values ≤ 1 KiB; `traceparent` and `ce-*` travel there.
+ * A message as a publisher gives it. Body ≤ 9 MiB, ordering key ≤ 1 KiB (an empty one is none). At most 98 attributes (Pub/Sub's 100, less two that an
+ * engine needs), names ≤ 256 bytes, values ≤ 1 KiB; `traceparent` and `ce-*` travel there.
  */
 export interface OutgoingMessage {
   readonly topic: Topic;

@@ -21,9 +21,8 @@ const sourceAttribute = 'CloudPubSubDeadLetterSource';
 
 const maxBodyBytes = 9 * 2 ** 20;
 const maxKeyBytes = 1_024;
-/** Pub/Sub's 100, less those of {@link own} that a message may need on its way. */
-const maxAttributes = 100;
-const ownAttributes = 2;
+/** Pub/Sub's 100, less two of our own: the trace, and what became of it. */
+const maxAttributes = 98;
 const maxAttributeNameBytes = 256;
 const maxAttributeValueBytes = 1_024;
 
@@ -48,7 +47,7 @@ export function checkMessage(message: OutgoingMessage): void {
   if (message.body.length > maxBodyBytes) throw new TerminalError('the body of a message has at most 9 MiB', { code: 'too_large' });
   if (Buffer.byteLength(message.orderingKey ?? '') > maxKeyBytes) throw new InvalidInput('an ordering key has at most 1,024 bytes');
   const attributes = Object.entries(message.attributes);
-  if (attributes.length > maxAttributes) throw new InvalidInput('a message has at most 100 attributes');
+  if (attributes.length > maxAttributes) throw new InvalidInput('a message has at most 98 attributes');
   for (const [name, value] of attributes) {
     if (name === '' || Buffer.byteLength(name) > maxAttributeNameBytes)
       throw new InvalidInput(`an attribute's name has 1 to 256 bytes: ${name}`);
@@ -62,8 +61,7 @@ export function checkMessage(message: OutgoingMessage): void {
 export function publishedAttributes(message: OutgoingMessage): Record<string, string> {
   const attributes: Record<string, string> = { ...message.attributes };
   const { traceparent } = attributes;
-  const room = maxAttributes - Object.keys(attributes).length;
-  if (traceparent !== undefined && room > ownAttributes) attributes[traceAttribute] ??= traceparent;
+  if (traceparent !== undefined) attributes[traceAttribute] ??= traceparent;
   if (message.body.length === 0 && Object.keys(attributes).length === 0) attributes[emptyAttribute] = '1';
   return attributes;
 }
@@ -108,7 +106,8 @@ export function buriedAttributes(attributes: Readonly<Record<string, string>>, b
     reason = reason.slice(0, Math.max(0, reason.length - Math.ceil(excess / 6) - 1));
     value = JSON.stringify({ ...burial, reason: `${reason}…` });
   }
-  return { ...attributes, [deadAttribute]: value };
+  const { [replayAttribute]: _, ...rest } = attributes;
+  return { ...rest, [deadAttribute]: value };
 }
 
 /** What became of a letter, by our account or else by Pub/Sub's. `letter` is the message in the dead-letter topic. */

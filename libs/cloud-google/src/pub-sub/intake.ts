@@ -5,9 +5,12 @@ import { Consumer, type Delivered, type Settled } from './consumer.js';
 import type { Incoming } from './incoming.js';
 import { Memory } from './memory.js';
 
-/** A message that was given back and does not return in this time has gone to another process: its key is not held back for it any longer. */
-const returnsWithinMs = 20_000;
-const sweepEveryMs = 10_000;
+/**
+ * A message that was given back and does not return in this time, after its backoff, has gone to another process: its key is not held back for it any longer. What
+ * waited behind it goes back too, and Pub/Sub keeps its order.
+ */
+const returnsWithinMs = 5_000;
+const sweepEveryMs = 1_000;
 
 /** Acked messages of ordered subscriptions are known for so long, so many of them: redelivering a message brings all later ones of its key again. */
 const rememberedMs = 600_000;
@@ -204,7 +207,7 @@ export class Intake {
   #release(line: Line, item: Item, afterMs: number): void {
     item.state = 'away';
     // The subscription may have a retry policy besides.
-    line.awayUntil = Date.now() + afterMs + this.spec.maxBackoffMs + returnsWithinMs;
+    line.awayUntil = Date.now() + afterMs + 2 * this.#backoffMs(item.attempts) + returnsWithinMs;
     // All but the newest copy have lost their lease already; what they answer changes nothing.
     for (const copy of item.copies.splice(0)) copy.release(afterMs);
     if (!this.options.keepsPlace) this.#releaseAll(line);

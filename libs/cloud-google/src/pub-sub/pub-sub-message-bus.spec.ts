@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { setImmediate } from 'node:timers/promises';
+import type { Delivery, Verdict } from '@rockpool/cloud';
 import { eventually, gate, messageBusContract, messageOf, Recorder, subscriptionFor, textOf } from '@rockpool/cloud/testing';
 import { codeOf, type SubscriptionSpec } from '@rockpool/contracts';
 import { startPubSubFake, type PubSubFake } from '@rockpool/testkit';
@@ -177,6 +179,49 @@ describe('PubSubMessageBus', () => {
     await bus.publish(messageOf('letter'));
     await eventually('it is dead', async () => (await bus.stats(spec.name)).deadLetters === 1);
     expect((await bus.deadLetters(spec.name)).items[0]!.reason).toMatch(/^ü"ü".*…$/);
+  });
+
+  it('keeps the order of every key over several processes, without overlap and without loss', async () => {
+    const processes = [bus, await openOn(fake, [spec]), await openOn(fake, [spec])];
+    const keys = 20;
+    const perKey = 15;
+    const busy = new Set<string>();
+    const acked = new Map<string, number[]>();
+    const violations: string[] = [];
+    const handle = async ({ body, orderingKey, attempt }: Delivery): Promise<Verdict> => {
+      const number = Number(textOf({ body }));
+      if (busy.has(orderingKey!)) violations.push(`${orderingKey}/${number} overlaps another of its key`);
+      busy.add(orderingKey!);
+      await setImmediate();
+      busy.delete(orderingKey!);
+      if (number % 4 === 3 && attempt === 1) return { kind: 'retry' };
+      acked.set(orderingKey!, [...(acked.get(orderingKey!) ?? []), number]);
+      return { kind: 'ack' };
+    };
+    for (const each of processes) await each.subscribe(spec, handle);
+    const numbers = Array.from({ length: perKey }, (_, number) => number);
+    for (const number of numbers) {
+      const all = Array.from({ length: keys }, (_, key) => processes[key % 3]!.publish(messageOf(`${number}`, { orderingKey: `${key}` })));
+      await Promise.all(all);
+    }
+    await isEmpty();
+    expect(violations).toEqual([]);
+    for (const line of acked.values()) expect(line).toEqual(numbers);
+    expect(acked.size).toBe(keys);
+    await Promise.all(processes.slice(1).map((each) => each.close()));
+  });
+
+  it('keeps a dead letter with all the attributes that a message may have, through a replay and a second death', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const attributes = { traceparent, ...Object.fromEntries(Array.from({ length: 97 }, (_, index) => [`a${index}`, 'x'.repeat(1_024)])) };
+    const recorder = new Recorder(() => ({ kind: 'dead-letter', reason: 'ill' }));
+    await bus.subscribe(spec, recorder.handle);
+    const id = await bus.publish(messageOf('letter', { attributes }));
+    await eventually('it is dead', async () => (await bus.stats(spec.name)).deadLetters === 1);
+    await bus.replayDeadLetters(spec.name);
+    await recorder.began(2);
+    await isEmpty();
+    expect((await bus.deadLetters(spec.name)).items).toMatchObject([{ messageId: id, attributes }]);
   });
 
   it('goes on when its stream is broken', async () => {

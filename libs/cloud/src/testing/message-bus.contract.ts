@@ -309,6 +309,8 @@ export function messageBusContract(name: string, open: OpenBus): void {
         await expect(bus.publish(tooLarge).catch(codeOf)).resolves.toBe('too_large');
         await expect(bus.publish(messageOf('', { orderingKey: 'ü'.repeat(513) })).catch(codeOf)).resolves.toBe('invalid');
         await expect(bus.publish(messageOf('', { attributes: { long: 'x'.repeat(1_025) } })).catch(codeOf)).resolves.toBe('invalid');
+        const attributes = Object.fromEntries(Array.from({ length: 99 }, (_, index) => [`a${index}`, '']));
+        await expect(bus.publish(messageOf('', { attributes })).catch(codeOf)).resolves.toBe('invalid');
         await expect(bus.stats('contract.unknown').catch(codeOf)).resolves.toBe('not_found');
         await expect(bus.deadLetters('contract.unknown').catch(codeOf)).resolves.toBe('not_found');
         expect((await bus.stats(spec.name)).backlog).toBe(0);

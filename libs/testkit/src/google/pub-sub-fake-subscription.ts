@@ -31,12 +31,21 @@ interface Entry {
   lease: NodeJS.Timeout | undefined;
 }
 
+/** What may go out, who has the earlier ones of its key, and to whom the key goes. */
+interface Due {
+  readonly entry: Entry;
+  readonly holder: Taker | undefined;
+  readonly owner: Taker | undefined;
+}
+
 /**
  * One subscription of the fake. Of a key, messages go out in order and to one taker at a time, several at once; when one comes back, all later ones that had gone out go
  * out again, those acknowledged already too, as the service documents. https://cloud.google.com/pubsub/docs/ordering
  */
 export class FakeSubscription {
   readonly #takers = new Set<Taker>();
+  /** A key stays with the taker it went to first, as long as that one is there. */
+  readonly #owners = new Map<string, Taker>();
   /** Oldest first; what is acknowledged stays while an earlier message of its key is not. */
   #entries: Entry[] = [];
   #ackNumber = 0;
@@ -62,7 +71,11 @@ export class FakeSubscription {
   join(taker: Taker): () => void {
     this.#takers.add(taker);
     this.#schedule();
-    return () => this.#takers.delete(taker);
+    return () => {
+      this.#takers.delete(taker);
+      for (const [key, owner] of this.#owners) if (owner === taker) this.#owners.delete(key);
+      this.#schedule();
+    };
   }
 
   /** What a Pull gets: leased, to nobody in particular. */
@@ -183,11 +196,11 @@ export class FakeSubscription {
   }
 
   /** What may go out now, each with who has the earlier ones of its key. */
-  #due(): { entry: Entry; holder: Taker | undefined }[] {
+  #due(): Due[] {
     const now = Date.now();
     const blocked = new Set<string>();
     const holders = new Map<string, Taker>();
-    const due: { entry: Entry; holder: Taker | undefined }[] = [];
+    const due: Due[] = [];
     for (const entry of this.#entries) {
       const key = this.#keyOf(entry);
       if (entry.state === 'leased' && key !== undefined && entry.taker) holders.set(key, entry.taker);
@@ -196,25 +209,30 @@ export class FakeSubscription {
         if (key !== undefined) blocked.add(key);
         continue;
       }
-      due.push({ entry, holder: key === undefined ? undefined : holders.get(key) });
+      due.push({
+        entry,
+        holder: key === undefined ? undefined : holders.get(key),
+        owner: key === undefined ? undefined : this.#owners.get(key),
+      });
     }
     return due;
   }
 
-  #handOut(taker: Taker, due: { entry: Entry; holder: Taker | undefined }[]): void {
+  #handOut(taker: Taker, due: readonly Due[]): void {
     const handed: Handed[] = [];
     const passed = new Set<string>();
     const held = this.#entries.filter((entry) => entry.state === 'leased' && entry.taker === taker).length;
     const room = Math.min(taker.room, taker.mostHeld - held);
-    for (const { entry, holder } of due) {
+    for (const { entry, holder, owner } of due) {
       if (handed.length >= room) break;
       const key = this.#keyOf(entry);
-      const elsewhere = holder !== undefined && (holder !== taker || taker.oneOfAKey);
+      const elsewhere = (holder !== undefined && (holder !== taker || taker.oneOfAKey)) || (owner !== undefined && owner !== taker);
       if (key !== undefined && (passed.has(key) || elsewhere)) {
         passed.add(key);
         continue;
       }
       if (key !== undefined && taker.oneOfAKey) passed.add(key);
+      if (key !== undefined && this.#takers.has(taker)) this.#owners.set(key, taker);
       entry.state = 'leased';
       entry.taker = taker;
       entry.ackId = `${this.rules.name}#${++this.#ackNumber}`;
