@@ -6,7 +6,7 @@ import {
   type handleUnaryCall,
   type ServiceDefinition,
 } from '@grpc/grpc-js';
-import { fromJSON } from '@grpc/proto-loader';
+import { fromJSON, type PackageDefinition } from '@grpc/proto-loader';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Clock } from '../wire/clock.js';
@@ -60,7 +60,7 @@ export class GrpcServer {
 
   constructor(options: GrpcServerOptions) {
     this.#options = options;
-    const protos = fromJSON(readProtos(options.clientPackage), { longs: String, enums: String, defaults: true, oneofs: true });
+    const protos = protosOf(options.clientPackage);
     for (const [service, methods] of Object.entries(options.services)) {
       const definition = protos[service] as ServiceDefinition | undefined;
       if (definition === undefined || 'format' in definition) throw new Error(`${options.clientPackage} describes no service ${service}`);
@@ -109,12 +109,13 @@ export class GrpcServer {
   }
 }
 
-/** Not by `require`: the packages do not export the file, they only contain it. */
-function readProtos(clientPackage: string): object {
+/** The services that a client package describes. Not by `require`: the packages do not export the file, they only contain it. */
+export function protosOf(clientPackage: string): PackageDefinition {
   const [root] = createRequire(import.meta.url)
     .resolve(clientPackage)
     .split(/[\\/]build[\\/]/);
-  return JSON.parse(readFileSync(`${root}/build/protos/protos.json`, 'utf8')) as object;
+  const protos = JSON.parse(readFileSync(`${root}/build/protos/protos.json`, 'utf8')) as object;
+  return fromJSON(protos, { longs: String, enums: String, defaults: true, oneofs: true });
 }
 
 function asStatus(operation: string, error: unknown): { code: status; details: string } {
