@@ -20,7 +20,9 @@ type Credential = () => { readonly headers: Readonly<Record<string, string>>; re
 const anyone = 'anyone';
 const matrix: Readonly<Record<string, readonly string[] | typeof anyone>> = {
   'GET /healthz': anyone,
+  'GET /health': anyone,
   'GET /readyz': anyone,
+  'GET /ready': anyone,
   'GET /chat-assets/:name': anyone,
   'POST /webhooks/telegram': ['telegram of the platform'],
   'POST /webhooks/slack': ['slack of the platform'],

@@ -59,10 +59,7 @@ export class HostClient {
   ) {}
 
   async drive(request: DriveRequest, signal: AbortSignal): Promise<DriveResult> {
-    const headers: Record<string, string> = {
-      authorization: `Bearer ${await this.identity.mint({ audience: this.audience, service: services.dispatcher })}`,
-      'content-type': 'application/json',
-    };
+    const headers: Record<string, string> = { authorization: await this.authorization(), 'content-type': 'application/json' };
     propagation.inject(context.active(), headers);
     const answer = await this.post(new URL('/internal/conversations/drive', this.hostUrl()), headers, JSON.stringify(request), signal);
     if (answer.status === 200) return resultOf(answer.body);
@@ -71,15 +68,20 @@ export class HostClient {
     throw new HostFault('refusal', reason);
   }
 
-  /** Resolves when the host answers anything at all. */
+  /** Resolves when the host answers anything at all. With a token, since otherwise Cloud Run itself would answer for it. */
   async ask(signal: AbortSignal): Promise<void> {
-    const response = await fetch(new URL('/healthz', this.hostUrl()), { signal, redirect: 'manual' });
+    const headers = { authorization: await this.authorization() };
+    const response = await fetch(new URL('/health', this.hostUrl()), { headers, signal, redirect: 'manual' });
     await response.body?.cancel();
   }
 
   close(): void {
     this.agents.http.destroy();
     this.agents.https.destroy();
+  }
+
+  private async authorization(): Promise<string> {
+    return `Bearer ${await this.identity.mint({ audience: this.audience, service: services.dispatcher })}`;
   }
 
   private post(url: URL, headers: Record<string, string>, body: string, signal: AbortSignal) {

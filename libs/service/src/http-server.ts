@@ -4,6 +4,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { RetryLater } from '@rockpool/contracts';
 import { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { BodyReader } from './body-reader.js';
+import { healthRoutes } from './health.controller.js';
 import { refuseUnroutable } from './problem.filter.js';
 import { pushPrefix } from './push.controller.js';
 import type { Readiness } from './readiness.js';
@@ -72,7 +73,7 @@ function noFastifySchemas(): never {
 
 function refuseWhileStopping(server: FastifyInstance, readiness: Readiness): void {
   server.addHook('onRequest', (request, reply, done) => {
-    if (!readiness.stopping || request.routeOptions.url === '/healthz' || request.routeOptions.url === '/readyz') return done();
+    if (!readiness.stopping || healthRoutes.some((route) => route === request.routeOptions.url)) return done();
     reply.header('connection', 'close');
     done(new RetryLater(1_000, 'this instance is shutting down; another one, or the next, takes it'));
   });

@@ -1,5 +1,7 @@
 import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Span } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { healthRoutes } from './health.controller.js';
+import { pushPrefix } from './push.controller.js';
 import { extractContext } from './tracing.js';
 
 const tracer = trace.getTracer('rockpool');
@@ -13,7 +15,8 @@ interface Traced {
 
 /** Routes whose callers are our own services and prove it with a token. */
 const internalPrefix = '/internal/';
-const untraced = new Set(['/healthz', '/readyz']);
+/** Health is asked after all the time; what the bus pushes has its span where it is handled, in the trace it was published in. */
+const untraced = new Set<string>([...healthRoutes, `${pushPrefix}:subscription`]);
 
 /** What strangers are answered whom nobody lets in: not proven, too large, too many. */
 const refusals = new Set([401, 413, 429]);

@@ -40,7 +40,7 @@ export interface Tracing {
 const maxQueuedSpans = 16_384;
 const batchSpans = 256;
 /** A process that is killed takes the spans of its last moments along. A file of this machine is written often, so that few are lost; a collector is sent larger parcels. */
-const storeDelayMs = 20;
+const storeDelayMs = 10;
 const sendDelayMs = 300;
 
 const tracer = trace.getTracer('rockpool');
