@@ -82,8 +82,9 @@ export class Intake {
     const consumer = new Consumer(this.spec.maxConcurrency, handler, (closed) => {
       this.#consumers.splice(this.#consumers.indexOf(closed), 1);
       if (this.isConsumed) return;
-      this.#releaseWaiting();
+      // What the source holds until its time is the head of its line: it goes back before what waits behind it.
       onLast();
+      this.#releaseWaiting();
     });
     this.#consumers.push(consumer);
     this.#sweep ??= setInterval(() => this.#giveUpWaiting(), sweepEveryMs).unref();

@@ -15,16 +15,8 @@ const { missing } = findEmulators().pubsub;
   messageBusContract('PubSubMessageBus', async (subscriptions: readonly SubscriptionSpec[]) => {
     // A project for each test: nothing is left over from the one before.
     const projectId = `contract-${++projects}`;
-    const open = () => PubSubMessageBus.open({ projectId, endpoint: emulator.host, subscriptions, createTopology: true });
-    let bus = await open();
-    return {
-      bus,
-      async reopen() {
-        await bus.close(0);
-        bus = await open();
-        return bus;
-      },
-      close: () => bus.close(0),
-    };
+    const bus = await PubSubMessageBus.open({ projectId, endpoint: emulator.host, subscriptions, createTopology: true });
+    // No `reopen`: what a bus gives back when it closes, the emulator delivers in any order. The strict Pub/Sub has that case.
+    return { bus, close: () => bus.close(0) };
   });
 });
