@@ -20,6 +20,8 @@ export const grpcCode = {
 } as const;
 
 const pausesMs = [100, 300, 900];
+/** After this long no other attempt is begun. */
+const patienceMs = 10_000;
 
 /** For every call: no retries by the client, which would hide from us that an earlier attempt may have been carried out. */
 export const oneAttempt = { timeout: 10_000, retry: null };
@@ -57,18 +59,36 @@ const transient: ReadonlySet<number> = new Set([
 
 /**
  * Makes a call, up to four times while the service is away for a moment, and rejects with {@link callFailure} at last. `what` is for people: `create the task work/x`.
- * `attempt` counts from 1: a call that is made again may already have been carried out.
+ * `attempt` counts from 1: a call that is made again may already have been carried out. With `limitMs` an attempt that takes longer has failed, though it may go on unseen: for
+ * clients that would wait for ever.
  */
-export async function callApi<T>(what: string, call: (attempt: number) => Promise<T>): Promise<T> {
+export async function callApi<T>(what: string, call: (attempt: number) => Promise<T>, limitMs?: number): Promise<T> {
+  const begunAt = performance.now();
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await call(attempt);
+      return await (limitMs === undefined ? call(attempt) : within(limitMs, call(attempt)));
     } catch (error) {
-      const pauseMs = pausesMs[attempt - 1];
+      const pauseMs = performance.now() - begunAt < patienceMs ? pausesMs[attempt - 1] : undefined;
       const code = codeOfCall(error);
       if (pauseMs === undefined || (code === undefined ? !isConnectionError(error) : !transient.has(code))) throw callFailure(what, error);
       await setTimeout(pauseMs * (0.5 + Math.random()));
     }
+  }
+}
+
+async function within<T>(limitMs: number, call: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const late = setTimeout(limitMs, undefined, { signal: over.signal }).then(
+    () => {
+      throw Object.assign(new Error(`no answer within ${limitMs} ms`), { code: 'ETIMEDOUT' });
+    },
+    // Called off: the call came to its end in time.
+    () => call,
+  );
+  try {
+    return await Promise.race([call, late]);
+  } finally {
+    over.abort();
   }
 }
 

@@ -15,7 +15,7 @@ let blobs: StorageBlobs;
 let aheadMs: number;
 const now = () => Date.now() + aheadMs;
 
-const open = (createTopology = true) =>
+const open = (createTopology = true, more: object = {}) =>
   StorageBlobs.open({
     projectId: 'rockpool-test',
     bucket: 'rockpool-test-files',
@@ -24,6 +24,7 @@ const open = (createTopology = true) =>
     endpoint: fake.url,
     serviceAccount: 'agent-host@rockpool-test.iam.gserviceaccount.com',
     now,
+    ...more,
   });
 
 beforeEach(async () => {
@@ -114,6 +115,23 @@ describe('StorageBlobs', () => {
       fake.faults.add({ kind: 'accept-then-drop', match: 'delete', times: 1 });
       await blobs.delete(key, { ifGeneration: generation });
     });
+  });
+
+  it('does not wait for ever for a service that says nothing', async () => {
+    await fake.stop();
+    fake = await startStorageFake({
+      clock: { now, sleep: (_ms, signal) => new Promise((resolve) => signal?.addEventListener('abort', () => resolve())) },
+    });
+    const impatient = await open(true, { patienceMs: 50 });
+    fake.faults.add({ kind: 'delay' });
+    const attempts = [
+      impatient.put(key, Buffer.from('x')),
+      impatient.get(key),
+      impatient.head(key),
+      impatient.delete(key),
+      impatient.list(''),
+    ];
+    for (const attempt of attempts.map((promise) => promise.catch(codeOf))) expect(await attempt).toBe('unavailable');
   });
 
   it.each([503, 500, 401, 403])('is unavailable while the service answers %d', async (status) => {

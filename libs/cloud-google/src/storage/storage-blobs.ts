@@ -10,6 +10,7 @@ const notFound = 404;
 const preconditionFailed = 412;
 const maxReadAttempts = 10;
 const listenersOnAnswer = 32;
+const defaultPatienceMs = 15_000;
 const maxUrlLifeMs = 7 * 86_400_000;
 /** The client puts the project's id wherever a key or content type says `{{projectId}}`. As the replacement of a pattern this stands for what was found. */
 const itself = '$&';
@@ -27,6 +28,8 @@ export interface StorageBlobsOptions {
   readonly serviceAccount?: string;
   /** Milliseconds since the epoch. Default: the system's clock. */
   readonly now?: () => number;
+  /** How long one request may take, or the beginning of its answer when that is large. The client itself would wait for ever. Default 15 s. */
+  readonly patienceMs?: number;
 }
 
 /**
@@ -38,13 +41,15 @@ export class StorageBlobs extends Blobs {
   readonly #uploads: Uploads;
   readonly #signingEndpoint: string | undefined;
   readonly #now: () => number;
+  readonly #patienceMs: number;
 
-  private constructor(bucket: Bucket, uploads: Uploads, { endpoint, now }: StorageBlobsOptions) {
+  private constructor(bucket: Bucket, uploads: Uploads, { endpoint, now, patienceMs }: StorageBlobsOptions) {
     super();
     this.#bucket = bucket;
     this.#uploads = uploads;
     this.#signingEndpoint = endpoint && `${endpoint.replace(/\/+$/, '')}/v1/projects/-/serviceAccounts/`;
     this.#now = now ?? Date.now;
+    this.#patienceMs = patienceMs ?? defaultPatienceMs;
   }
 
   /** Loads the client. Rejects with `unavailable` when the bucket is to be made and the service does not answer. */
@@ -68,7 +73,7 @@ export class StorageBlobs extends Blobs {
       return crc.toString();
     };
     const bucket = storage.bucket(options.bucket);
-    return new StorageBlobs(bucket, new Uploads(bucket, resuming.bucket(options.bucket), checksum), options);
+    return new StorageBlobs(bucket, new Uploads(bucket, resuming.bucket(options.bucket), checksum, options.patienceMs), options);
   }
 
   async put(key: string, content: Uint8Array | Readable, options: { contentType?: string; ifGeneration?: string } = {}): Promise<BlobInfo> {
@@ -101,7 +106,7 @@ export class StorageBlobs extends Blobs {
   async head(key: string): Promise<BlobInfo | undefined> {
     refuseBadBlobKey(key);
     try {
-      const [metadata] = await callApi(`look at blob ${key}`, () => this.#bucket.file(key).getMetadata());
+      const [metadata] = await callApi(`look at blob ${key}`, () => this.#bucket.file(key).getMetadata(), this.#patienceMs);
       return infoOf(metadata);
     } catch (error) {
       if (codeOf(error) === 'not_found') return undefined;
@@ -113,18 +118,22 @@ export class StorageBlobs extends Blobs {
     refuseBadBlobKey(key);
     const { ifGeneration } = options;
     const ifGenerationMatch = generationNumber(key, ifGeneration);
-    await callApi(`delete blob ${key}`, async (attempt) => {
-      try {
-        await this.#bucket.file(key).delete(ifGenerationMatch === undefined ? {} : { ifGenerationMatch });
-      } catch (error) {
-        const code = codeOfCall(error);
-        const gone = code === notFound;
-        // Gone, and nobody minds; or an attempt before this one deleted it, although its answer was lost.
-        if (gone && (ifGeneration === undefined || ifGeneration === '0' || attempt > 1)) return;
-        if (gone || code === preconditionFailed) throw new Conflict(`blob ${key} is not at generation ${ifGeneration}`, { cause: error });
-        throw error;
-      }
-    });
+    await callApi(
+      `delete blob ${key}`,
+      async (attempt) => {
+        try {
+          await this.#bucket.file(key).delete(ifGenerationMatch === undefined ? {} : { ifGenerationMatch });
+        } catch (error) {
+          const code = codeOfCall(error);
+          const gone = code === notFound;
+          // Gone, and nobody minds; or an attempt before this one deleted it, although its answer was lost.
+          if (gone && (ifGeneration === undefined || ifGeneration === '0' || attempt > 1)) return;
+          if (gone || code === preconditionFailed) throw new Conflict(`blob ${key} is not at generation ${ifGeneration}`, { cause: error });
+          throw error;
+        }
+      },
+      this.#patienceMs,
+    );
   }
 
   async list(prefix: string, page: { limit?: number; cursor?: string } = {}): Promise<{ items: BlobInfo[]; nextCursor?: string }> {
@@ -134,7 +143,7 @@ export class StorageBlobs extends Blobs {
     // One more than asked for tells whether there is a next page. The service may give less than asked, and begins with the key after which we want to begin.
     do {
       const query = { prefix, startOffset: afterKey, maxResults: limit + 2, autoPaginate: false, pageToken };
-      const [files, next] = await callApi(`list blobs ${prefix}…`, () => this.#bucket.getFiles(query));
+      const [files, next] = await callApi(`list blobs ${prefix}…`, () => this.#bucket.getFiles(query), this.#patienceMs);
       items.push(...files.filter(({ name }) => name !== afterKey).map(({ metadata }) => infoOf(metadata)));
       pageToken = (next as { pageToken?: string } | null)?.pageToken;
     } while (pageToken !== undefined && items.length <= limit);
@@ -147,14 +156,17 @@ export class StorageBlobs extends Blobs {
     refuseBadBlobKey(key);
     if (!(expiresInMs >= 1 && expiresInMs <= maxUrlLifeMs)) throw new InvalidInput('a signed URL lives 1 ms to 7 days');
     const from = Math.floor(this.#now() / 1000) * 1000;
-    const [url] = await callApi(`sign a URL of blob ${key}`, () =>
-      this.#bucket.file(key).getSignedUrl({
-        version: 'v4',
-        action: 'read',
-        accessibleAt: from,
-        expires: Math.max(this.#now() + expiresInMs, from + 1000),
-        ...(this.#signingEndpoint !== undefined && { signingEndpoint: this.#signingEndpoint }),
-      }),
+    const [url] = await callApi(
+      `sign a URL of blob ${key}`,
+      () =>
+        this.#bucket.file(key).getSignedUrl({
+          version: 'v4',
+          action: 'read',
+          accessibleAt: from,
+          expires: Math.max(this.#now() + expiresInMs, from + 1000),
+          ...(this.#signingEndpoint !== undefined && { signingEndpoint: this.#signingEndpoint }),
+        }),
+      this.#patienceMs,
     );
     return url;
   }
@@ -166,8 +178,11 @@ export class StorageBlobs extends Blobs {
 
   /** The content of this generation once the service has begun to send it; nothing when it is not there any more. */
   async #read(key: string, generation: string): Promise<Readable | undefined> {
-    return callApi(`read blob ${key}`, async () => {
+    const begunStreams: Readable[] = [];
+    let chosen: Readable | undefined;
+    const read = async (): Promise<Readable | undefined> => {
       const content = this.#bucket.file(key, { generation }).createReadStream({ decompress: false });
+      begunStreams.push(content);
       const begun = new Promise<void>((resolve) => {
         content.once('response', (response: Readable & { statusCode: number }) => {
           // The client puts a few more listeners on its answer than Node takes for sound.
@@ -182,7 +197,13 @@ export class StorageBlobs extends Blobs {
       if (error === undefined) return content;
       if (codeOfCall(error) === notFound) return undefined;
       throw error;
-    });
+    };
+    try {
+      chosen = await callApi(`read blob ${key}`, read, this.#patienceMs);
+      return chosen;
+    } finally {
+      for (const content of begunStreams) if (content !== chosen) content.destroy();
+    }
   }
 
   #noBucket(cause: unknown): RockpoolError {

@@ -7,6 +7,8 @@ import { callApi, callFailure } from '../api-calls.js';
 
 /** What is not larger goes up in one request, which can be made again; what is larger goes up in pieces of this size. */
 const pieceBytes = 8 << 20;
+/** Enough for a piece over a slow line. */
+const defaultPatienceMs = 60_000;
 /** Which write made a generation: tells our own from another's when the answer to it was lost. */
 const writeLabel = 'rockpool-write';
 
@@ -24,6 +26,7 @@ export class Uploads {
     private readonly bucket: Bucket,
     private readonly resuming: Bucket,
     private readonly checksum: (bytes: Uint8Array) => string,
+    private readonly patienceMs = defaultPatienceMs,
   ) {}
 
   /** The metadata of the new generation. Rejects with `conflict`, `not_found` when there is no bucket, or the error of the content's stream. */
@@ -36,19 +39,23 @@ export class Uploads {
   async #atOnce(target: UploadTarget, bytes: Uint8Array): Promise<FileMetadata> {
     const write = randomUUID();
     const crc32c = this.checksum(bytes);
-    return callApi(`write blob ${target.key}`, async (attempt) => {
-      const file = this.bucket.file(target.key);
-      try {
-        // The service compares the checksum before it writes. The client's own comparison comes after, and deletes whatever is there by then.
-        const options = { ...optionsOf(target, write), resumable: false, validation: false };
-        await send(file, Readable.from([bytes], { objectMode: false }), { ...options, metadata: { ...options.metadata, crc32c } });
-        return file.metadata;
-      } catch (error) {
-        const earlier = attempt > 1 && codeOf(callFailure('', error)) === 'conflict' ? await this.#written(target.key, write) : undefined;
-        if (earlier === undefined) throw error;
-        return earlier;
-      }
-    });
+    return callApi(
+      `write blob ${target.key}`,
+      async (attempt) => {
+        const file = this.bucket.file(target.key);
+        try {
+          // The service compares the checksum before it writes. The client's own comparison comes after, and deletes whatever is there by then.
+          const options = { ...optionsOf(target, write), resumable: false, validation: false };
+          await send(file, Readable.from([bytes], { objectMode: false }), { ...options, metadata: { ...options.metadata, crc32c } });
+          return file.metadata;
+        } catch (error) {
+          const earlier = attempt > 1 && codeOf(callFailure('', error)) === 'conflict' ? await this.#written(target.key, write) : undefined;
+          if (earlier === undefined) throw error;
+          return earlier;
+        }
+      },
+      this.patienceMs,
+    );
   }
 
   async #inPieces(target: UploadTarget, content: Readable): Promise<FileMetadata> {
