@@ -117,7 +117,7 @@ class FakeService {
     Pull: (request) => {
       const most = Number(request['maxMessages']);
       if (!(most > 0)) throw invalid('maxMessages must be positive');
-      return { receivedMessages: this.subscription(request['subscription']).pull(Math.min(most, 1_000)).map(received) };
+      return { receivedMessages: this.#pulled(request['subscription']).pull(Math.min(most, 1_000)).map(received) };
     },
   };
 
@@ -135,8 +135,7 @@ class FakeService {
     call.on('data', (request: Json) => {
       try {
         if (stream !== undefined) return; // what keeps the stream open
-        const subscription = this.subscription(request['subscription']);
-        if (subscription.rules.push) throw new GrpcFailure(status.FAILED_PRECONDITION, 'the subscription is pushed');
+        const subscription = this.#pulled(request['subscription']);
         stream = new StreamTaker(call, subscription, request);
         leave = subscription.join(stream);
       } catch (error) {
@@ -162,6 +161,12 @@ class FakeService {
   close(): void {
     for (const pusher of this.#pushers) pusher.close();
     for (const subscription of this.#subscriptions.values()) subscription.close();
+  }
+
+  #pulled(name: unknown): FakeSubscription {
+    const subscription = this.subscription(name);
+    if (subscription.rules.push) throw new GrpcFailure(status.FAILED_PRECONDITION, 'the subscription is pushed');
+    return subscription;
   }
 
   #topic(name: unknown): string {
