@@ -59,6 +59,18 @@ describe('StorageBlobs', () => {
     for (const other of others) expect(await other.head(key)).toEqual(await blobs.head(key));
   });
 
+  it('works where STORAGE_EMULATOR_HOST is set, which makes the client leave out a part of the paths', async () => {
+    process.env['STORAGE_EMULATOR_HOST'] = fake.url;
+    try {
+      const emulated = await open();
+      await emulated.put(key, Buffer.from('content'));
+      expect(await text((await emulated.get(key)).content)).toBe('content');
+      expect((await emulated.list('alice/')).items).toEqual([await blobs.head(key)]);
+    } finally {
+      delete process.env['STORAGE_EMULATOR_HOST'];
+    }
+  });
+
   it('keeps a key that looks like a placeholder of the client', async () => {
     await blobs.put('{{projectId}}/x', Buffer.from('x'), { contentType: '{{projectId}}' });
     expect((await blobs.list('')).items).toMatchObject([{ key: '{{projectId}}/x', contentType: '{{projectId}}' }]);
