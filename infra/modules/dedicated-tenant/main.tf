@@ -83,6 +83,15 @@ resource "google_secret_manager_secret_iam_member" "model_keys" {
   member    = google_service_account.host.member
 }
 
+resource "google_secret_manager_secret_iam_member" "collector" {
+  count = var.collector == null ? 0 : 1
+
+  project   = var.project_id
+  secret_id = var.collector.config_secret
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.host.member
+}
+
 resource "google_project_iam_member" "traces" {
   project = var.project_id
   role    = "roles/cloudtrace.agent"
@@ -113,5 +122,9 @@ module "host" {
   labels              = local.labels
 
   # A copy that starts before its rights would not become ready.
-  depends_on = [google_project_iam_member.documents, google_secret_manager_secret_iam_member.model_keys]
+  depends_on = [
+    google_project_iam_member.documents,
+    google_secret_manager_secret_iam_member.collector,
+    google_secret_manager_secret_iam_member.model_keys,
+  ]
 }

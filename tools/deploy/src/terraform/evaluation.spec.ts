@@ -1,143 +1,159 @@
-import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { appNames, apps, queues, topics, type AppName } from '@rockpool/contracts';
-import { repositoryFolder } from '../repository.js';
-import { readTerraform } from './terraform.fixture.js';
+import { appNames, apps, queues, type AppName } from '@rockpool/contracts';
+import { catalogueFiles } from '../catalogue/catalogue-files.js';
+import { catalogue } from '../catalogue/catalogue.js';
+import { planMissing, planOf, type Planned } from './plan.fixture.js';
 
-/**
- * What Terraform itself makes of the catalogue. The local values of the module that composes everything, and what it hands to other modules, are evaluated by
- * `terraform plan` in a folder of their own, where nothing is left that would need a provider.
- */
+/** What Terraform itself makes of the catalogue: the resources of production, one by one. */
 
-const version = spawnSync('terraform', ['version'], { encoding: 'utf8' });
-const missing = version.error ? ' (skipped: no terraform on this machine)' : '';
-
-/** What only the cloud knows, and what it is here. */
-const stands: readonly [RegExp, string][] = [
-  [/data\.google_project\.project\.number/g, '"123456789"'],
-  [/module\.service_accounts\.members/g, '{ for name in keys(local.apps) : name => "serviceAccount:${name}" }'],
-  [/module\.service_accounts\.emails/g, '{ for name in keys(local.apps) : name => name }'],
-  [/module\.secrets\.secret_ids\[variable\]/g, '"secret of ${variable}"'],
-  [/google_secret_manager_secret\.collector\[0\]\.secret_id/g, '"collector-config"'],
-  [/google_secret_manager_secret_version\.collector\[0\]\.version/g, '"1"'],
-];
-
-/** Arguments of modules that are worked out from the catalogue. */
-const handedOn: readonly [string, string][] = [
-  ['pubsub', 'publishers'],
-  ['pubsub', 'operators'],
-  ['tasks', 'creators'],
-  ['storage', 'users'],
-  ['secrets', 'readers'],
-  ['scheduler', 'triggers'],
-  ['iam', 'tenant_secrets'],
-  ['iam', 'documents'],
-  ['iam', 'metrics_readers'],
-];
-
-interface Evaluated {
-  callers: Record<AppName, Record<string, string>>;
-  variables: Record<AppName, Record<string, string>>;
-  secret_variables: Record<AppName, Record<string, string>>;
-  scaling: Record<AppName, object>;
-  dedicated: Record<string, object>;
-  pubsub_publishers: Record<string, Record<string, string>>;
-  pubsub_operators: Record<string, string>;
-  tasks_creators: Record<string, Record<string, string>>;
-  storage_users: Record<string, string>;
-  secrets_readers: Record<string, Record<string, string>>;
-  scheduler_triggers: Record<string, { app: string; url: string; email: string }>;
-  iam_tenant_secrets: Record<string, string>;
-  iam_documents: string[];
-  iam_metrics_readers: string[];
-}
-
+let planned: Planned[];
 let folder: string;
-let evaluated: Evaluated;
 
-const terraform = (...args: string[]) => {
-  const result = spawnSync('terraform', args, {
-    cwd: join(folder, 'modules/rockpool'),
-    encoding: 'utf8',
-    env: { ...process.env, CHECKPOINT_DISABLE: '1' },
-  });
-  if (result.status !== 0) throw new Error(`${result.stdout}\n${result.stderr}`);
-  return result.stdout;
+const settings = {
+  project_id: 'my-project',
+  deployers: ['serviceAccount:deployer'],
+  alert_emails: ['you@example.com'],
+  secrets_with_value: ['OPENAI_API_KEY'],
+  collector_image: 'a-collector:1',
 };
 
-(missing ? describe.skip : describe)(`the catalogue as Terraform understands it${missing}`, () => {
+(planMissing ? describe.skip : describe)(`what Terraform makes of the catalogue${planMissing ? ` (skipped: ${planMissing})` : ''}`, () => {
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'rockpool-terraform-'));
-    const infra = join(repositoryFolder, 'infra');
-    for (const name of ['catalogue.json', 'firestore.indexes.json']) cpSync(join(infra, name), join(folder, name));
-    mkdirSync(join(folder, 'modules/rockpool'), { recursive: true });
-    cpSync(join(infra, 'modules/rockpool/variables.tf'), join(folder, 'modules/rockpool/variables.tf'));
-    const { locals, calls } = (await readTerraform()).get('modules/rockpool')!;
-    const given = handedOn.map(([call, argument]) => [`${call}_${argument}`, calls.get(call)![argument]] as const);
-    let text = JSON.stringify({ locals: Object.fromEntries([...locals, ...given]) });
-    for (const [pattern, stand] of stands) text = text.replace(pattern, () => JSON.stringify(stand).slice(1, -1));
-    const shown = ['callers', 'variables', 'secret_variables', 'scaling', 'dedicated', ...given.map(([name]) => name)];
-    const output = Object.fromEntries(shown.map((name) => [name, { value: `\${local.${name}}` }]));
-    writeFileSync(join(folder, 'modules/rockpool/main.tf.json'), JSON.stringify({ ...(JSON.parse(text) as object), output }));
-    writeFileSync(
-      join(folder, 'modules/rockpool/tenants.yaml'),
-      'tenants:\n  alice: { host: { mode: dedicated } }\n  bob: { host: { mode: pooled } }\n  carol: {}\n  dave:\n',
-    );
-    terraform('init', '-input=false', '-no-color');
-    const settings = [
-      'project_id=my-project',
-      'tenants_file=tenants.yaml',
-      'secrets_with_value=["OPENAI_API_KEY"]',
-      'scaling={ingress={minInstances=1}}',
-    ];
-    terraform('plan', '-input=false', '-no-color', '-out=plan', ...settings.map((setting) => `-var=${setting}`));
-    const { planned_values: planned } = JSON.parse(terraform('show', '-json', 'plan')) as {
-      planned_values: { outputs: Record<string, { value: unknown }> };
-    };
-    evaluated = Object.fromEntries(Object.entries(planned.outputs).map(([name, { value }]) => [name, value])) as unknown as Evaluated;
-  }, 60_000);
+    folder = mkdtempSync(join(tmpdir(), 'rockpool-tenants-'));
+    const tenants = join(folder, 'tenants.yaml');
+    writeFileSync(tenants, 'tenants:\n  alice: { host: { mode: dedicated } }\n  bob: { host: { mode: pooled } }\n  carol: {}\n  dave:\n');
+    planned = await planOf('environments/prod', { ...settings, tenants_file: tenants });
+  }, 120_000);
   afterAll(() => rmSync(folder, { recursive: true }));
 
+  const of = (type: string, name?: string) =>
+    planned.filter((one) => one.type === type && (name === undefined || one.name === name) && !one.module.includes('dedicated'));
+  const ofAlice = (type: string) => planned.filter((one) => one.type === type && one.module.includes('dedicated_tenant["alice"]'));
+  const keys = (resources: readonly Planned[]) => resources.map(({ key }) => key).sort();
   const appsThat = (holds: (name: AppName) => boolean) => appNames.filter(holds).sort();
+  const service = (name: AppName) => of('google_cloud_run_v2_service').find(({ values }) => values['name'] === name)!;
+  const template = (name: AppName) => (service(name).values['template'] as Record<string, unknown>[])[0]!;
+  const container = (name: AppName) => (template(name)['containers'] as Record<string, unknown>[])[0]!;
 
-  it('lets into each topic those who publish to it, and nobody else', () => {
-    for (const topic of Object.keys(topics)) {
-      const publishers = appsThat((name) => (apps[name].publishes as readonly string[]).includes(topic));
-      expect([topic, Object.keys(evaluated.pubsub_publishers[topic]!).sort()]).toEqual([topic, publishers]);
+  it('has exactly the topics and subscriptions of the code, and two more for the dead letters of each subscription', () => {
+    const { subscriptions, topics } = catalogue();
+    const dead = Object.values(subscriptions).map(({ deadLetter }) => deadLetter);
+    const named = (type: string) => of(type).map(({ values }) => values['name']);
+    expect(named('google_pubsub_topic').sort()).toEqual([...Object.keys(topics), ...dead].sort());
+    expect(named('google_pubsub_subscription').sort()).toEqual([...Object.keys(subscriptions), ...dead].sort());
+    for (const { key, values } of of('google_pubsub_subscription', 'subscription')) {
+      const spec = subscriptions[String(key)]!;
+      expect(values).toMatchObject({
+        topic: spec.topic,
+        filter: spec.filter,
+        enable_message_ordering: spec.ordered,
+        ack_deadline_seconds: spec.ackDeadlineSeconds,
+        retry_policy: [{ minimum_backoff: spec.minimumBackoff, maximum_backoff: spec.maximumBackoff }],
+        dead_letter_policy: [{ dead_letter_topic: spec.deadLetter, max_delivery_attempts: spec.maxDeliveryAttempts }],
+      });
     }
-    expect(Object.keys(evaluated.pubsub_operators)).toEqual(appsThat((name) => apps[name].operatesBus));
   });
 
-  it('lets into each queue those who create tasks in it', () => {
-    for (const queue of Object.keys(queues)) {
-      const creators = appsThat((name) => (apps[name].createsTasksIn as readonly string[]).includes(queue));
-      expect([queue, Object.keys(evaluated.tasks_creators[queue]!).sort()]).toEqual([queue, creators]);
+  it('has exactly the queues of the code', () => {
+    const made = catalogue().queues;
+    expect(keys(of('google_cloud_tasks_queue'))).toEqual(Object.keys(queues).sort());
+    for (const { key, values } of of('google_cloud_tasks_queue')) {
+      const spec = made[String(key)]!;
+      expect(values).toMatchObject({
+        rate_limits: [{ max_dispatches_per_second: spec.maxDispatchesPerSecond, max_concurrent_dispatches: spec.maxConcurrentDispatches }],
+        retry_config: [
+          {
+            max_attempts: spec.maxAttempts,
+            max_retry_duration: spec.maxRetryDuration,
+            min_backoff: spec.minBackoff,
+            max_backoff: spec.maxBackoff,
+          },
+        ],
+      });
     }
+  });
+
+  it('has exactly the indexes of the code, and lets expire what the code has expire', () => {
+    const file = JSON.parse(catalogueFiles()['infra/firestore.indexes.json']!) as {
+      indexes: { collectionGroup: string; queryScope: string; fields: { fieldPath: string; order: string }[] }[];
+      fieldOverrides: { collectionGroup: string; fieldPath: string; ttl?: true }[];
+    };
+    const made = of('google_firestore_index').map(({ values }) => ({
+      collectionGroup: values['collection'],
+      queryScope: values['query_scope'],
+      fields: (values['dynamic_fields'] as unknown[])[0],
+    }));
+    expect(made).toHaveLength(file.indexes.length);
+    expect(made).toEqual(expect.arrayContaining(file.indexes));
+    const expiring = of('google_firestore_field').filter(
+      ({ values }) => ((values['dynamic_ttl_config'] as unknown[][])[0] ?? []).length > 0,
+    );
+    expect(expiring.map(({ values }) => `${String(values['collection'])} ${String(values['field'])}`).sort()).toEqual(
+      file.fieldOverrides.flatMap(({ collectionGroup, fieldPath, ttl }) => (ttl ? [`${collectionGroup} ${fieldPath}`] : [])).sort(),
+    );
+  });
+
+  it('lets into each topic and queue those who publish or create tasks there, and nobody else', () => {
+    const rights = (facts: (name: AppName) => readonly string[]) =>
+      appNames.flatMap((name) => facts(name).map((to) => `${to} ${name}`)).sort();
+    expect(keys(of('google_pubsub_topic_iam_member', 'publisher'))).toEqual(rights((name) => apps[name].publishes));
+    expect(keys(of('google_cloud_tasks_queue_iam_member', 'enqueuer'))).toEqual(rights((name) => apps[name].createsTasksIn));
+    expect(keys(of('google_pubsub_subscription_iam_member', 'subscriber'))).toEqual(
+      appNames.flatMap((name) => [...apps[name].consumes]).sort(),
+    );
+    for (const { values, key } of of('google_pubsub_topic_iam_member', 'publisher'))
+      expect(values).toMatchObject({ role: 'roles/pubsub.publisher', member: `serviceAccount:${String(key).split(' ')[1]}` });
   });
 
   it('lets call each app those who call it, and itself where Pub/Sub or Scheduler call in its name', () => {
     for (const name of appNames) {
-      const callers = appsThat(
-        (caller) =>
-          (apps[caller].calls as readonly string[]).includes(name) ||
-          (caller === name && apps[name].consumes.length + apps[name].triggers.length > 0),
-      );
-      expect([name, Object.keys(evaluated.callers[name]).sort()]).toEqual([name, callers]);
+      const own = apps[name].consumes.length + apps[name].triggers.length > 0;
+      const callers = appsThat((caller) => (apps[caller].calls as readonly string[]).includes(name) || (caller === name && own));
+      const made = of('google_cloud_run_v2_service_iam_member', 'caller').filter(({ module }) => module.endsWith(`["${name}"]`));
+      expect([name, keys(made)]).toEqual([name, callers]);
     }
   });
 
-  it('gives every app its variables, and its secrets once they have a value', () => {
+  it('shows ingress and console to the internet, and nothing else', () => {
+    const anyone = planned.filter(({ values }) => values['member'] === 'allUsers').map(({ module }) => /"([^"]+)"/.exec(module)![1]);
+    expect(anyone.sort()).toEqual(appsThat((name) => apps[name].public));
+    for (const name of appNames)
+      expect([name, service(name).values['ingress']]).toEqual([
+        name,
+        apps[name].public ? 'INGRESS_TRAFFIC_ALL' : 'INGRESS_TRAFFIC_INTERNAL_ONLY',
+      ]);
+    expect(ofAlice('google_cloud_run_v2_service').map(({ values }) => values['ingress'])).toEqual(['INGRESS_TRAFFIC_INTERNAL_ONLY']);
+  });
+
+  it('runs every app as itself, with its own variables, its secrets once they have a value, and its scaling', () => {
     for (const name of appNames) {
-      // Nobody named a collector.
-      const variables = (apps[name].variables as readonly string[]).filter((variable) => variable !== 'OTEL_EXPORTER_OTLP_ENDPOINT');
-      expect([name, Object.keys(evaluated.variables[name]).sort()]).toEqual([name, [...variables].sort()]);
-      const secrets = (apps[name].secretVariables as readonly string[]).filter((variable) => variable === 'OPENAI_API_KEY');
-      expect([name, Object.keys(evaluated.secret_variables[name])]).toEqual([name, secrets]);
+      const { scaling, variables, secretVariables } = apps[name];
+      const [plain, secret] = container(name)['dynamic_env'] as Record<string, string>[];
+      expect([name, Object.keys(plain!).sort()]).toEqual([name, [...variables].sort()]);
+      expect([name, Object.keys(secret!)]).toEqual([
+        name,
+        (secretVariables as readonly string[]).filter((one) => one === 'OPENAI_API_KEY'),
+      ]);
+      expect(template(name)).toMatchObject({
+        service_account: name,
+        timeout: `${scaling.timeoutSeconds}s`,
+        max_instance_request_concurrency: scaling.concurrency,
+        // Of production alone: one ingress is always warm.
+        scaling: [{ min_instance_count: name === 'ingress' ? 1 : scaling.minInstances, max_instance_count: scaling.maxInstances }],
+      });
+      expect(container(name)).toMatchObject({
+        resources: [
+          {
+            cpu_idle: scaling.cpuAllocation === 'request',
+            limits: { cpu: String(scaling.cpu), memory: `${scaling.memoryMib}Mi` },
+          },
+        ],
+      });
     }
-    expect(evaluated.variables.dispatcher).toMatchObject({
+    expect((container('dispatcher')['dynamic_env'] as object[])[0]).toMatchObject({
       ROCKPOOL_ENGINE: 'google',
       ROCKPOOL_BUCKET: 'my-project-rockpool',
       ROCKPOOL_AGENT_HOST_URL: 'https://agent-host-123456789.europe-west1.run.app',
@@ -145,34 +161,62 @@ const terraform = (...args: string[]) => {
   });
 
   it('lets read documents, files and secrets those who declare it', () => {
-    expect([...evaluated.iam_documents].sort()).toEqual(appsThat((name) => apps[name].documents));
-    expect(Object.keys(evaluated.storage_users).sort()).toEqual(appsThat((name) => apps[name].blobs));
-    expect(evaluated.iam_metrics_readers).toEqual(appsThat((name) => apps[name].operatesBus));
-    expect(evaluated.iam_tenant_secrets).toEqual(Object.fromEntries(appNames.map((name) => [name, apps[name].tenantSecrets])));
-    for (const [variable, readers] of Object.entries(evaluated.secrets_readers))
-      expect(Object.keys(readers).sort()).toEqual(appsThat((name) => (apps[name].secretVariables as readonly string[]).includes(variable)));
+    expect(keys(of('google_project_iam_member', 'documents'))).toEqual(appsThat((name) => apps[name].documents));
+    expect(keys(of('google_storage_bucket_iam_member'))).toEqual(appsThat((name) => apps[name].blobs));
+    expect(keys(of('google_project_iam_member', 'metrics'))).toEqual(appsThat((name) => apps[name].operatesBus));
+    const roles = { read: 'rockpoolSecretReader', add: 'rockpoolSecretAdder', manage: 'rockpoolSecretKeeper', none: undefined };
+    for (const name of appNames) {
+      const granted = of('google_project_iam_member', 'tenant_secrets').find(({ key }) => key === name);
+      expect([name, granted?.values['role']]).toEqual([name, roles[apps[name].tenantSecrets]]);
+    }
+    const readers = appNames.flatMap((name) => (apps[name].secretVariables as readonly string[]).map((one) => `${one} ${name}`));
+    expect(keys(of('google_secret_manager_secret_iam_member', 'reader'))).toEqual(readers.sort());
   });
 
-  it('runs each app as the catalogue says, but for what an environment changes', () => {
-    expect(evaluated.scaling).toEqual({
-      ...Object.fromEntries(appNames.map((name) => [name, apps[name].scaling])),
-      ingress: { ...apps.ingress.scaling, minInstances: 1 },
-    });
-  });
-
-  it('calls at its time what wants to be called', () => {
-    const triggers = appNames.flatMap((name) => apps[name].triggers.map((trigger) => [`${name}-${trigger.name}`, name, trigger] as const));
-    expect(Object.keys(evaluated.scheduler_triggers)).toEqual(triggers.map(([key]) => key));
-    for (const [key, name, trigger] of triggers)
-      expect(evaluated.scheduler_triggers[key]).toEqual({
-        ...trigger,
-        app: name,
-        email: name,
-        url: `https://${name}-123456789.europe-west1.run.app`,
+  it('calls at its time what wants to be called, in its own name', () => {
+    const triggers = appNames.flatMap((name) => apps[name].triggers.map((trigger) => ({ name, trigger })));
+    expect(keys(of('google_cloud_scheduler_job'))).toEqual(triggers.map(({ name, trigger }) => `${name}-${trigger.name}`).sort());
+    for (const { name, trigger } of triggers) {
+      const url = `https://${name}-123456789.europe-west1.run.app`;
+      expect(of('google_cloud_scheduler_job').find(({ key }) => key === `${name}-${trigger.name}`)!.values).toMatchObject({
+        schedule: trigger.cron,
+        http_target: [{ uri: `${url}${trigger.path}`, oidc_token: [{ service_account_email: name, audience: url }] }],
       });
+    }
   });
 
-  it('gives a host of its own to the tenants that ask for one', () => {
-    expect(Object.keys(evaluated.dedicated)).toEqual(['alice']);
+  it('gives a tenant that asks for it a host of its own, and the host nothing of anybody else', () => {
+    expect(new Set(planned.flatMap(({ module }) => /dedicated_tenant\["(\w+)"\]/.exec(module)?.[1] ?? []))).toEqual(new Set(['alice']));
+    const [account] = ofAlice('google_service_account');
+    const member = String(account!.values['member']);
+    expect(String(account!.values['account_id']).length).toBeLessThanOrEqual(30);
+    const given = planned
+      .filter(({ values }) => values['member'] === member)
+      .map(({ type, name, module }) => `${module.split('.')[3]} ${type}.${name}`);
+    expect(new Set(given.map((line) => line.split(' ')[0]))).toEqual(new Set(['dedicated_tenant["alice"]']));
+    const conditions = ofAlice('google_project_iam_member')
+      .filter(({ values }) => values['member'] === member && values['condition'] !== undefined)
+      .map(({ values }) => (values['condition'] as { expression: string }[])[0]!.expression);
+    expect(conditions.sort()).toEqual([
+      'resource.name == "projects/my-project/databases/host-alice"',
+      'resource.name.startsWith("projects/123456789/secrets/alice_")',
+    ]);
+    const pooled = of('google_project_iam_member', 'tenant_secrets').find(({ key }) => key === 'agent-host')!;
+    expect((pooled.values['condition'] as { expression: string }[])[0]!.expression).toContain(
+      '!resource.name.startsWith("projects/123456789/secrets/alice_")',
+    );
+  });
+});
+
+(planMissing ? describe.skip : describe)(`the other folders of Terraform${planMissing ? ` (skipped: ${planMissing})` : ''}`, () => {
+  it.each([
+    ['environments/dev', { project_id: 'my-project' }],
+    ['bootstrap', { project_id: 'my-project', github_repository_id: '123' }],
+  ])('have a plan too: %s', async (name, variables) => {
+    expect((await planOf(name, variables)).length).toBeGreaterThan(5);
+  });
+
+  it('want the number of a repository, not its name', async () => {
+    await expect(planOf('bootstrap', { project_id: 'my-project', github_repository_id: 'owner/name' })).rejects.toThrow(/is a number/);
   });
 });
