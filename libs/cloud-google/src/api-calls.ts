@@ -1,22 +1,18 @@
 import { AlreadyExists, Conflict, type ErrorCode, InvalidInput, isRockpoolError, NotFound, RockpoolError } from '@rockpool/contracts';
 import { setTimeout } from 'node:timers/promises';
 
-/** https://grpc.io/docs/guides/status-codes */
+/** The codes of gRPC that drivers tell apart: https://grpc.io/docs/guides/status-codes */
 export const grpcCode = {
-  cancelled: 1,
-  unknown: 2,
   invalidArgument: 3,
   deadlineExceeded: 4,
   notFound: 5,
   alreadyExists: 6,
-  permissionDenied: 7,
   resourceExhausted: 8,
   failedPrecondition: 9,
   aborted: 10,
   outOfRange: 11,
   internal: 13,
   unavailable: 14,
-  unauthenticated: 16,
 } as const;
 
 const pausesMs = [100, 300, 900];

@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { QueueSpec, TaskRequest } from './tasks.js';
 
-/** Largest body of a task: what Cloud Tasks takes in all (100 KB, read as 100,000 bytes) less {@link maxTaskEnvelopeBytes}. */
+/** Largest body of a task: what Cloud Tasks takes in all (100 KB, read as 100,000 bytes) less what surrounds it. */
 export const maxTaskBodyBytes = 96_000;
 /** Largest sum of a task's name, URL, audience and headers, in UTF-8. The rest of the 100 KB is for what the service itself adds. */
-export const maxTaskEnvelopeBytes = 3_000;
+const maxTaskEnvelopeBytes = 3_000;
 /** How far ahead a task can be scheduled: 30 days. */
-export const maxTaskAheadMs = 30 * 86_400_000;
+const maxTaskAheadMs = 30 * 86_400_000;
 
 const maxUrlLength = 2_083;
 const minDeadlineMs = 15_000;

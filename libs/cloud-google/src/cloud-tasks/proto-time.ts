@@ -1,5 +1,5 @@
 /** `google.protobuf.Timestamp` and `Duration` have the same shape. */
-export interface ProtoTime {
+interface ProtoTime {
   readonly seconds: number;
   readonly nanos: number;
 }

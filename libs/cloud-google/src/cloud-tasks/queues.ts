@@ -24,7 +24,7 @@ export async function ensureQueues(client: CloudTasksClient, location: string, s
 }
 
 /** The queue as Terraform and the service know it. Backoff is in whole seconds there, at least one: a retry is later than asked rather than sooner. */
-export function queueMessage(location: string, spec: QueueSpec): object {
+function queueMessage(location: string, spec: QueueSpec): object {
   const minBackoffSeconds = Math.max(1, Math.ceil(spec.minBackoffMs / 1000));
   const maxBackoffSeconds = Math.max(minBackoffSeconds, Math.ceil(spec.maxBackoffMs / 1000));
   return {

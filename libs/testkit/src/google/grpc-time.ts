@@ -1,7 +1,7 @@
 import { isJson } from '../wire/json.js';
 
 /** `google.protobuf.Timestamp` or `Duration`, as a fake answers it. */
-export interface ProtoTime {
+interface ProtoTime {
   readonly seconds: string;
   readonly nanos: number;
 }
