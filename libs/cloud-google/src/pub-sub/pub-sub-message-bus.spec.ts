@@ -93,7 +93,18 @@ describe('PubSubMessageBus', () => {
     expect(fake.unacked(full(spec.name)).map(({ data }) => data.toString())).toEqual(['taken']);
   });
 
-  it('says unavailable when Pub/Sub does not take a message in time, invalid when it refuses it', async () => {
+  it('says unavailable within seconds when nobody answers, and no more than that', async () => {
+    const nobody = await PubSubMessageBus.open({ projectId, endpoint: '127.0.0.1:9', subscriptions: [], createTopology: false });
+    const [inOrderOne, one] = await Promise.allSettled([nobody.publish(messageOf('1', inOrder)), nobody.publish(messageOf('2'))]);
+    for (const result of [inOrderOne, one]) {
+      const error = (result as PromiseRejectedResult).reason as Error;
+      expect(codeOf(error)).toBe('unavailable');
+      expect(error.message).toBe('Pub/Sub did not take the message for inbound-messages: deadlineExceeded');
+    }
+    await nobody.close();
+  });
+
+  it('says invalid when Pub/Sub refuses a message', async () => {
     fake.faults.add({ kind: 'status', match: 'Publish', status: 400, times: 1 });
     expect(await bus.publish(messageOf('strange')).catch(codeOf)).toBe('invalid');
     expect(await bus.publish(messageOf('', { attributes: { 'goog-x': '1' } })).catch(codeOf)).toBe('invalid');
@@ -222,6 +233,30 @@ describe('PubSubMessageBus', () => {
     await recorder.began(2);
     await isEmpty();
     expect((await bus.deadLetters(spec.name)).items).toMatchObject([{ messageId: id, attributes }]);
+  });
+
+  it('carries the largest message there is, also among the dead letters', async () => {
+    const recorder = new Recorder(({ attempt }) => (attempt === 1 ? { kind: 'retry' } : { kind: 'dead-letter', reason: 'ill' }));
+    await bus.subscribe(spec, recorder.handle);
+    const body = new Uint8Array(9 * 2 ** 20).fill(7);
+    await bus.publish(messageOf('', { body, attributes: { a: 'x'.repeat(1_024) } }));
+    await eventually('it is dead', async () => (await bus.stats(spec.name)).deadLetters === 1);
+    const { items } = await bus.deadLetters(spec.name);
+    for (const each of [...recorder.deliveries, ...items]) expect(Buffer.compare(each.body, body)).toBe(0);
+  });
+
+  it('keeps the lease of a message for as long as its handler takes', async () => {
+    const held = gate();
+    const recorder = new Recorder(() => held.opened.then(() => ({ kind: 'ack' })));
+    const renewed = fake.faults.add({ kind: 'delay', delayMs: 0, match: 'ModifyAckDeadline' });
+    await bus.subscribe(spec, recorder.handle);
+    await bus.publish(messageOf('slow', inOrder));
+    await recorder.began(1);
+    // The first one confirms the receipt; the client renews somewhere within the ten seconds of the lease.
+    await renewed.struck(2);
+    held.open();
+    await isEmpty();
+    expect(recorder.deliveries).toHaveLength(1);
   });
 
   it('goes on when its stream is broken', async () => {

@@ -21,15 +21,15 @@ import { deadNameOf, isOrdered, Topology } from './topology.js';
 /** Messages published within so long, to one topic or key, share a request. */
 const batchMs = 2;
 /** An HTTP edge waits for a publish: what Pub/Sub does not take in this time is refused with `unavailable`, and the sender repeats it. */
-const publishWithinMs = 10_000;
-const publishCallMs = 4_000;
+const publishWithinMs = 5_000;
+const publishCallMs = 2_500;
 const publishRetry = {
   // ABORTED, CANCELLED, DEADLINE_EXCEEDED, INTERNAL, RESOURCE_EXHAUSTED, UNAVAILABLE, UNKNOWN: what the API calls worth repeating.
   retryCodes: [10, 1, 4, 13, 8, 14, 2],
   backoffSettings: {
     initialRetryDelayMillis: 100,
     retryDelayMultiplier: 2,
-    maxRetryDelayMillis: 2_000,
+    maxRetryDelayMillis: 1_000,
     initialRpcTimeoutMillis: publishCallMs,
     rpcTimeoutMultiplier: 1,
     maxRpcTimeoutMillis: publishCallMs,

@@ -12,5 +12,7 @@ export function publishError(topic: string, cause: unknown): RockpoolError {
       ? new TerminalError(`Pub/Sub finds the message for ${topic} too large`, { code: 'too_large', cause })
       : new InvalidInput(`Pub/Sub refuses the message for ${topic}: ${detail}`, { cause });
   }
-  return new RockpoolError('unavailable', `the message for ${topic} could not be published: ${detail}`, { cause });
+  // Senders of webhooks read this; what exactly happened is for the log.
+  const code = Object.entries(grpcCode).find(([, number]) => number === codeOfCall(cause))?.[0] ?? 'no answer';
+  return new RockpoolError('unavailable', `Pub/Sub did not take the message for ${topic}: ${code}`, { cause });
 }
