@@ -1,5 +1,5 @@
 import { Firestore } from '@google-cloud/firestore';
-import type { CallProperties } from '@grpc/grpc-js';
+import { type CallProperties, InterceptingCall, type Interceptor, Metadata, status } from '@grpc/grpc-js';
 
 /** Where a database is. */
 export interface FirestorePlace {
@@ -12,24 +12,52 @@ export interface FirestorePlace {
 
 /** A write that was not answered by then is given up. */
 const writeLimitMs = 10_000;
+/** Longest pause between two tries to connect; otherwise the end of an outage would be noticed two minutes late. */
+const reconnectLimitMs = 2_000;
+
+/** A client of one database. */
+export interface Connection {
+  readonly firestore: Firestore;
+  /** From now on nothing is sent or tried again. What waits for an answer may still have it. */
+  stop(): void;
+}
 
 /** Connects at the first use. */
-export function connect({ projectId, databaseId, endpoint }: FirestorePlace): Firestore {
-  return new Firestore({
+export function connect({ projectId, databaseId, endpoint }: FirestorePlace): Connection {
+  let isStopped = false;
+  const firestore = new Firestore({
     projectId,
     ...(databaseId !== undefined && { databaseId }),
     ...(endpoint !== undefined && { host: endpoint, ssl: false, clientOptions: { universeDomain: 'googleapis.com' } }),
-    grpcOptions: { 'grpc.callInvocationTransformer': withDeadline },
+    grpcOptions: {
+      'grpc.callInvocationTransformer': (call: CallProperties<unknown, unknown>) => {
+        if (isStopped) return { ...call, callOptions: { ...call.callOptions, interceptors: [refuse] } };
+        return withDeadline(call);
+      },
+      'grpc.max_reconnect_backoff_ms': reconnectLimitMs,
+    },
   });
+  return { firestore, stop: () => void (isStopped = true) };
 }
 
 /**
  * Left to itself the client sends a write again for ten minutes while there is no connection, and it would overwrite what others wrote when
  * its caller had long given up. So a write waits for the connection, within its time, and a deadline that has passed is not tried again.
  */
-function withDeadline<Request, Response>(call: CallProperties<Request, Response>): CallProperties<Request, Response> {
+function withDeadline(call: CallProperties<unknown, unknown>): CallProperties<unknown, unknown> {
   if (!call.methodDefinition.path.endsWith('/Commit')) return call;
   const metadata = call.metadata.clone();
   metadata.setOptions({ ...metadata.getOptions(), waitForReady: true });
   return { ...call, metadata, callOptions: { ...call.callOptions, deadline: Date.now() + writeLimitMs } };
 }
+
+/** Ends a call before it is sent, with a status that the client does not try again. As any status, it comes when the caller listens. */
+const refuse: Interceptor = (options, nextCall) =>
+  new InterceptingCall(nextCall(options), {
+    start(_metadata, listener) {
+      const refused = { code: status.CANCELLED, details: 'the client is closed', metadata: new Metadata() };
+      queueMicrotask(() => listener.onReceiveStatus(refused));
+    },
+    sendMessage: () => undefined,
+    halfClose: () => undefined,
+  });

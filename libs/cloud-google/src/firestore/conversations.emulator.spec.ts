@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { codeOf, type ConversationId, inboundMessage, type TenantId } from '@rockpool/contracts';
 import { type Claim, ConversationLeases, conversationIndexes, Inbox, type TurnRecord } from '@rockpool/conversations';
 import type { FirestoreDocuments } from './firestore-documents.js';
-import { describeOnFirestore } from './firestore-emulator.fixture.js';
+import { describeOnFirestore } from './testing/firestore-emulator.fixture.js';
 
 const alice = 'alice' as TenantId;
 const chat = 'telegram:1:100' as ConversationId;

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Documents } from '@rockpool/cloud';
 import { contractIndexes, documentsContract, eventually } from '@rockpool/cloud/testing';
 import { codeOf } from '@rockpool/contracts';
-import { BreakableWire } from './breakable-wire.fixture.js';
-import { describeOnFirestore } from './firestore-emulator.fixture.js';
+import { BreakableWire } from './testing/breakable-wire.fixture.js';
+import { describeOnFirestore } from './testing/firestore-emulator.fixture.js';
 
 interface Counter {
   n: number;

@@ -1,4 +1,4 @@
-import type { DocumentReference, Firestore, Precondition, WriteResult } from '@google-cloud/firestore';
+import type { DocumentReference, Precondition, WriteResult } from '@google-cloud/firestore';
 import {
   type Document,
   Documents,
@@ -12,14 +12,15 @@ import {
 import { AlreadyExists, Conflict } from '@rockpool/contracts';
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { connect, type FirestorePlace } from './connection.js';
+import { connect, type Connection, type FirestorePlace } from './connection.js';
 import { documentPath } from './document-path.js';
-import { grpc, grpcCodeOf, isContention, reading, writeError } from './firestore-errors.js';
+import { grpc, grpcCodeOf, isContention, writeError } from './firestore-errors.js';
 import { FirestoreTransaction } from './firestore-transaction.js';
 import { Lines } from './lines.js';
 import { pageOf, readPage } from './page.js';
 import { PageWatch } from './page-watch.js';
 import { planQuery } from './query-plan.js';
+import { Reads } from './reads.js';
 import { ServerClock } from './server-clock.js';
 import {
   type Content,
@@ -35,6 +36,8 @@ import {
 
 const maxAttempts = 10;
 const maxPauseMs = 1_000;
+/** What waits for an answer during an outage has been refused by then. */
+const closeLimitMs = 10_000;
 
 export interface FirestoreDocumentsOptions extends FirestorePlace {
   /** What queries may rely on. The indexes themselves are made by deploying what `firestoreIndexes` gives for them. */
@@ -48,10 +51,11 @@ export interface FirestoreDocumentsOptions extends FirestorePlace {
 export class FirestoreDocuments extends Documents {
   readonly #lines = new Lines();
   readonly #clock = new ServerClock();
+  readonly #reads = new Reads();
   readonly #watches = new Set<PageWatch<never>>();
 
   private constructor(
-    private readonly firestore: Firestore,
+    private readonly connection: Connection,
     private readonly declarations: readonly IndexDeclaration[],
   ) {
     super();
@@ -119,8 +123,8 @@ export class FirestoreDocuments extends Documents {
   }
 
   override async query<Data>(query: Query): Promise<Page<Data>> {
-    const plan = planQuery(this.firestore, this.declarations, query);
-    return pageOf<Data>(plan, await reading(readPage(plan, (part) => part.get())));
+    const plan = planQuery(this.connection.firestore, this.declarations, query);
+    return pageOf<Data>(plan, await this.#reads.outcomeOf(readPage(plan, (part) => part.get())));
   }
 
   override async transaction<Result>(run: (transaction: Transaction) => Promise<Result>): Promise<Result> {
@@ -137,14 +141,14 @@ export class FirestoreDocuments extends Documents {
   }
 
   override async watch<Data>(query: Query, listener: (snapshot: Snapshot<Data>) => void): Promise<() => void> {
-    const watch = new PageWatch<Data>(planQuery(this.firestore, this.declarations, query), listener);
+    const watch = new PageWatch<Data>(planQuery(this.connection.firestore, this.declarations, query), listener);
     this.#watches.add(watch);
     const stop = () => {
       watch.stop();
       this.#watches.delete(watch);
     };
     try {
-      await reading(watch.start());
+      await this.#reads.outcomeOf(watch.start());
       return stop;
     } catch (error) {
       stop();
@@ -157,36 +161,35 @@ export class FirestoreDocuments extends Documents {
     return this.#clock.now();
   }
 
-  /** Stops the watches and closes the connections. */
+  /** Stops the watches, ends what is under way and closes the connections. */
   async close(): Promise<void> {
     for (const watch of this.#watches) watch.stop();
     this.#watches.clear();
-    await this.firestore.terminate();
+    this.connection.stop();
+    // A read that is tried again on a client that was terminated ends the process by an error that nobody can catch.
+    const closed = this.#reads.over().then(() => this.connection.firestore.terminate());
+    await Promise.race([closed, setTimeout(closeLimitMs, undefined, { ref: false })]);
   }
 
   #at(path: string): DocumentReference {
-    return this.firestore.doc(documentPath(path));
+    return this.connection.firestore.doc(documentPath(path));
   }
 
   async #read(reference: DocumentReference): Promise<StoredDocument | undefined> {
-    return storedOf(await this.#clock.timed(() => reading(reference.get())));
+    const read = () => this.#reads.outcomeOf(reference.get());
+    return storedOf(await this.#clock.timed(read, ({ readTime }) => readTime));
   }
 
-  #attempt<Result>(run: (transaction: Transaction) => Promise<Result>, expired: Map<string, StoredDocument>, isInLine: boolean) {
-    const attempts = { firestore: this.firestore, declarations: this.declarations, lines: this.#lines, clock: this.#clock, expired };
-    // A transaction of Firestore's that only reads is begun by its first read, locks nothing and needs no end.
-    return this.firestore.runTransaction(
-      async (snapshot) => {
-        const transaction = new FirestoreTransaction(attempts, snapshot, isInLine);
-        try {
-          const result = await run(transaction);
-          return { result, isCommitted: await transaction.commit(), keys: transaction.keys };
-        } finally {
-          transaction.end();
-        }
-      },
-      { readOnly: true },
-    );
+  async #attempt<Result>(run: (transaction: Transaction) => Promise<Result>, expired: Map<string, StoredDocument>, isInLine: boolean) {
+    const { firestore } = this.connection;
+    const shared = { firestore, declarations: this.declarations, lines: this.#lines, clock: this.#clock, reads: this.#reads };
+    const transaction = new FirestoreTransaction({ ...shared, expired }, isInLine);
+    try {
+      const result = await run(transaction);
+      return { result, isCommitted: await transaction.commit(), keys: transaction.keys };
+    } finally {
+      transaction.end();
+    }
   }
 
   #replace(reference: DocumentReference, content: Content, condition: Precondition): Promise<WriteResult> {

@@ -1,8 +1,4 @@
 import { Conflict, isRockpoolError, RockpoolError, TerminalError } from '@rockpool/contracts';
-import { clearTimeout, setTimeout } from 'node:timers';
-
-/** What was not read by then is not waited for: the client itself would try for most of a minute. */
-const readLimitMs = 10_000;
 
 /** The codes of gRPC that mean something to this driver. */
 export const grpc = {
@@ -33,20 +29,6 @@ function isMissingDocument(error: unknown): boolean {
 
 function isExpiredTransaction(error: unknown): boolean {
   return grpcCodeOf(error) === grpc.invalidArgument && /transaction.*(expired|closed|no longer valid)/i.test(messageOf(error));
-}
-
-/** The outcome of a read. Rejects with `unavailable` when it failed or took more than ten seconds. */
-export async function reading<Result>(read: Promise<Result>): Promise<Result> {
-  const { promise: overdue, reject } = Promise.withResolvers<never>();
-  const late = new RockpoolError('unavailable', `Firestore did not answer within ${readLimitMs} ms`);
-  const timer = setTimeout(() => reject(late), readLimitMs);
-  try {
-    return await Promise.race([read, overdue]);
-  } catch (error) {
-    throw readError(error);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** What a caller is told of an error of a read. Errors of ours stay as they are. */

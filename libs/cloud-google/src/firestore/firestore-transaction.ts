@@ -1,12 +1,20 @@
-import type { DocumentReference, Firestore, Precondition, Transaction as ServerTransaction } from '@google-cloud/firestore';
+import type {
+  DocumentReference,
+  Firestore,
+  Query as FirestoreQuery,
+  Precondition,
+  Timestamp,
+  Transaction as ServerTransaction,
+} from '@google-cloud/firestore';
 import type { Document, IndexDeclaration, Page, Query, Transaction, WriteOptions } from '@rockpool/cloud';
 import { AlreadyExists, Conflict, InvalidInput } from '@rockpool/contracts';
 import { randomUUID } from 'node:crypto';
 import { documentPath } from './document-path.js';
-import { grpc, grpcCodeOf, isContention, reading, writeError } from './firestore-errors.js';
+import { grpc, grpcCodeOf, isContention, writeError } from './firestore-errors.js';
 import type { Lines } from './lines.js';
 import { fingerprintOf, pageOf, readPage } from './page.js';
 import { planQuery, type QueryPlan } from './query-plan.js';
+import type { Reads } from './reads.js';
 import type { ServerClock } from './server-clock.js';
 import { type Content, contentOf, documentOf, isExpired, replacementOf, type StoredDocument, storedOf } from './stored-document.js';
 
@@ -30,12 +38,13 @@ export interface Attempts {
   readonly declarations: readonly IndexDeclaration[];
   readonly lines: Lines;
   readonly clock: ServerClock;
+  readonly reads: Reads;
   /** Expired documents that were in the way of a `create` in an earlier attempt. They may be replaced. */
   readonly expired: Map<string, StoredDocument>;
 }
 
 /**
- * One attempt of a transaction. It reads one snapshot of the database, which locks nothing, and remembers what it saw. Its writes then go
+ * One attempt of a transaction. It reads the database as of one moment, which locks nothing, and remembers what it saw. Its writes then go
  * out under the condition that everything is still so: what was read and is written has its update time as precondition; what was only read
  * is written back unchanged under the same condition, which changes neither it nor its update time. So a commit is one request. Queries
  * alone need a second look, in a locking transaction, because no condition of a write says that nothing was added.
@@ -46,13 +55,14 @@ export class FirestoreTransaction implements Transaction {
   readonly #reads = new Map<string, StoredDocument | undefined>();
   readonly #queries: { key: string; plan: QueryPlan; seen: string }[] = [];
   readonly #writes = new Map<string, Write>();
+  #together: { paths: Set<string>; read: Promise<void> } | undefined;
+  #moment: Promise<Timestamp> | undefined;
   #taken: string | undefined;
   #leaveLine: (() => void) | undefined;
 
   /** `isInLine`: it has its turn at what an earlier attempt collided on. */
   constructor(
     private readonly attempts: Attempts,
-    private readonly snapshot: ServerTransaction,
     private readonly isInLine: boolean,
   ) {}
 
@@ -63,24 +73,27 @@ export class FirestoreTransaction implements Transaction {
 
   async get<Data>(path: string): Promise<Document<Data> | undefined> {
     this.#mustNotHaveWritten();
-    const reference = this.attempts.firestore.doc(documentPath(path));
-    await this.#standInLine(path);
-    if (!this.#reads.has(path)) {
-      const read = () => reading(this.snapshot.get(reference));
-      // Later reads are of the same moment, and say nothing of the present.
-      this.#reads.set(path, storedOf(this.keys.length === 0 ? await this.attempts.clock.timed(read) : await read()));
-    }
+    await this.#standInLine(documentPath(path));
+    if (!this.#reads.has(path)) await this.#read(path);
     const stored = this.#reads.get(path);
     return stored === undefined || isExpired(stored) ? undefined : documentOf<Data>(stored);
   }
 
-  async query<Data>(query: Query): Promise<Page<Data>> {
+  async query<Data>(query: Query, { guard }: { guard?: string } = {}): Promise<Page<Data>> {
     this.#mustNotHaveWritten();
+    if (guard !== undefined && !this.#reads.has(documentPath(guard))) throw new InvalidInput(`the guard ${guard} has not been read`);
     const plan = planQuery(this.attempts.firestore, this.attempts.declarations, query);
     const key = `query of ${JSON.stringify(query.from)}`;
-    await this.#standInLine(key);
-    const page = await reading(readPage(plan, (part) => this.snapshot.get(part)));
-    this.#queries.push({ key, plan, seen: fingerprintOf(page) });
+    if (guard === undefined) await this.#standInLine(key);
+    const read = (part: FirestoreQuery) =>
+      this.#atOneMoment(
+        () => part.get(),
+        (then) => then.get(part),
+        ({ readTime }) => readTime,
+      );
+    const page = await this.attempts.reads.outcomeOf(readPage(plan, read));
+    if (guard === undefined) this.#queries.push({ key, plan, seen: fingerprintOf(page) });
+    else for (const snapshot of page.documents) this.#reads.set(snapshot.ref.path, storedOf(snapshot));
     return pageOf<Data>(plan, page);
   }
 
@@ -125,9 +138,10 @@ export class FirestoreTransaction implements Transaction {
   }
 
   async #commitAfterSecondLook(): Promise<boolean> {
+    const { firestore, reads } = this.attempts;
     const changed = new Conflict('what a query of the transaction found has changed');
     try {
-      await this.attempts.firestore.runTransaction(
+      const committed = firestore.runTransaction(
         async (locking) => {
           const looks = this.#queries.map(
             async ({ plan, seen }) => fingerprintOf(await readPage(plan, (part) => locking.get(part))) === seen,
@@ -137,6 +151,7 @@ export class FirestoreTransaction implements Transaction {
         },
         { maxAttempts: 1 },
       );
+      await reads.limited(committed);
       return true;
     } catch (error) {
       if (error === changed) return false;
@@ -149,10 +164,10 @@ export class FirestoreTransaction implements Transaction {
    * is in the way of a `create`.
    */
   async #wasCommitted(): Promise<boolean> {
-    const { firestore, expired } = this.attempts;
+    const { firestore, expired, reads } = this.attempts;
     const written = [...this.#writes].filter(([, { content }]) => content !== undefined);
     if (written.length === 0) return false;
-    const present = await reading(firestore.getAll(...written.map(([path]) => firestore.doc(path))));
+    const present = await reads.outcomeOf(firestore.getAll(...written.map(([path]) => firestore.doc(path))));
     for (const stored of present.map(storedOf)) {
       if (stored === undefined) continue;
       if (stored.fields.meta.write === this.#id) return true;
@@ -180,6 +195,43 @@ export class FirestoreTransaction implements Transaction {
       if (stored) writer.update(reference, { 'meta.write': stored.fields.meta.write }, isStill(stored));
       else writer.delete(reference, { exists: false });
     }
+  }
+
+  /** Reads that are asked for in one go are one request. */
+  #read(path: string): Promise<void> {
+    this.#together ??= { paths: new Set(), read: Promise.resolve().then(() => this.#readTogether()) };
+    this.#together.paths.add(path);
+    return this.#together.read;
+  }
+
+  async #readTogether(): Promise<void> {
+    const { firestore, reads } = this.attempts;
+    const references = [...this.#together!.paths].map((path) => firestore.doc(path));
+    this.#together = undefined;
+    const read = this.#atOneMoment(
+      () => firestore.getAll(...references),
+      (then) => then.getAll(...references),
+      ([any]) => any!.readTime,
+    );
+    for (const snapshot of await reads.outcomeOf(read)) this.#reads.set(snapshot.ref.path, storedOf(snapshot));
+  }
+
+  /**
+   * The first read is of the present, and every later one of the same moment. (Firestore's client also has transactions that only read; when
+   * the first read of one fails, it leaves a rejected promise behind that ends the process.)
+   */
+  async #atOneMoment<Answer>(
+    now: () => Promise<Answer>,
+    then: (moment: ServerTransaction) => Promise<Answer>,
+    momentOf: (answer: Answer) => Timestamp,
+  ): Promise<Answer> {
+    const { firestore, clock } = this.attempts;
+    if (this.#moment !== undefined) return firestore.runTransaction(then, { readOnly: true, readTime: await this.#moment });
+    const first = clock.timed(now, momentOf);
+    this.#moment = first.then(momentOf);
+    // The failure is told by the read itself, and to those that wait for the moment.
+    this.#moment.catch(() => undefined);
+    return first;
   }
 
   /** Firestore takes one write of a document in a commit, so the last one counts. */

@@ -6,11 +6,14 @@ function machine(offMs: number) {
   const server = { time: 1_700_000_000_000 };
   const clock = new ServerClock(() => server.time + offMs);
   const read = (thereMs: number, backMs: number) =>
-    clock.timed(async () => {
-      const readAt = (server.time += thereMs);
-      server.time += backMs;
-      return { readTime: { toMillis: () => readAt } };
-    });
+    clock.timed(
+      async () => {
+        const readAt = (server.time += thereMs);
+        server.time += backMs;
+        return readAt;
+      },
+      (readAt) => ({ toMillis: () => readAt }),
+    );
   const wrongBy = () => clock.now() - server.time;
   return { clock, server, read, wrongBy, sleep: (ms: number) => (offMs -= ms) };
 }

@@ -18,11 +18,11 @@ export class ServerClock {
     return this.steady() + this.#offset;
   }
 
-  /** Reads, and learns from the answer what time it is. */
-  async timed<Answer extends { readonly readTime: { toMillis(): number } }>(read: () => Promise<Answer>): Promise<Answer> {
+  /** Reads, and learns what time it is from the moment that the answer is of. */
+  async timed<Answer>(read: () => Promise<Answer>, momentOf: (answer: Answer) => { toMillis(): number }): Promise<Answer> {
     const sentAt = this.steady();
     const answer = await read();
-    this.#learn(answer.readTime.toMillis(), sentAt, this.steady());
+    this.#learn(momentOf(answer).toMillis(), sentAt, this.steady());
     return answer;
   }
 

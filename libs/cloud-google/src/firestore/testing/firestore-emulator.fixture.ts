@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe } from '@jest/globals';
 import type { IndexDeclaration } from '@rockpool/cloud';
 import { findEmulators, type RunningEmulator, startFirestoreEmulator } from '@rockpool/testkit';
 import { randomUUID } from 'node:crypto';
-import { FirestoreDocuments } from './firestore-documents.js';
+import { FirestoreDocuments } from '../firestore-documents.js';
 
 /** Opens documents in a database of their own, or once more in that of `sameAs`, as another process would. */
 export type OpenOnEmulator = (
