@@ -1,9 +1,12 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { gate, messageOf, Recorder, subscriptionFor } from '@rockpool/cloud/testing';
 import { codeOf } from '@rockpool/contracts';
+import { startPubSubFake } from '@rockpool/testkit';
 import { PassThroughClient } from 'google-auth-library';
 import { MonitoredBacklog } from './monitored-backlog.js';
+import { PubSubMessageBus } from './pub-sub-message-bus.js';
 
 describe('the backlog as Cloud Monitoring has it', () => {
   let server: Server;
@@ -60,6 +63,29 @@ describe('the backlog as Cloud Monitoring has it', () => {
     expect(await backlog.figures('a.b')).toBeUndefined();
     answer = () => ({ status: 403, body: { error: { code: 403, message: 'no' } } });
     expect(await backlog.figures('c.d')).toBeUndefined();
+  });
+
+  it('is what the bus tells, of dead letters too, and never less than what is in hand', async () => {
+    const measured: Record<string, string> = {
+      'inbound-messages.test': '0',
+      'inbound-messages.test.dead': '5',
+      'conversation-wakes.test': '7',
+    };
+    answer = (url) => points(measured[/subscription_id="(.*)"/.exec(url.searchParams.get('filter')!)![1]!] ?? '0');
+    const fake = await startPubSubFake();
+    const specs = [subscriptionFor('inbound-messages.test'), subscriptionFor('conversation-wakes.test', { topic: 'conversation-wakes' })];
+    const options = { projectId: 'rockpool-test', endpoint: fake.host, subscriptions: specs, createTopology: true };
+    const bus = await PubSubMessageBus.open({ ...options, monitor: backlog });
+    const held = gate();
+    const recorder = new Recorder(() => held.opened.then(() => ({ kind: 'ack' })));
+    await bus.subscribe(specs[0]!, recorder.handle);
+    await bus.publish(messageOf('in hand'));
+    await recorder.began(1);
+    expect(await bus.stats('inbound-messages.test')).toMatchObject({ backlog: 1, deadLetters: 5 });
+    expect(await bus.stats('conversation-wakes.test')).toEqual({ backlog: 7, oldestAgeMs: 7_000, deadLetters: 0 });
+    held.open();
+    await bus.close();
+    await fake.stop();
   });
 
   it('is unavailable when Monitoring is', async () => {
