@@ -2,7 +2,7 @@ import type { CloudTasksClient, v2beta3 } from '@google-cloud/tasks';
 import { checkedTask, type CheckedTask, type QueueSpec, type QueueStats, refuseBadQueue, type TaskRequest, Tasks } from '@rockpool/cloud';
 import { AlreadyExists, codeOf, NotFound, RockpoolError } from '@rockpool/contracts';
 import { callApi, codeOfCall, grpcCode, oneAttempt } from '../api-calls.js';
-import { plaintextEndpoint } from '../grpc-endpoint.js';
+import { plaintextEndpoint, type PlaintextEndpoint } from '../grpc-endpoint.js';
 import { protoDuration, protoTimestamp } from './proto-time.js';
 import { ensureQueues } from './queues.js';
 import { taskIdOf } from './task-id.js';
@@ -30,32 +30,30 @@ export interface CloudTasksOptions {
  * may be followed; how many tasks were given up is in Cloud Monitoring only. A task goes out at most 30 days ahead: what is later belongs in a record that makes the next task.
  */
 export class CloudTasks extends Tasks {
-  readonly #client: CloudTasksClient;
-  readonly #statsClient: v2beta3.CloudTasksClient;
   readonly #options: CloudTasksOptions;
   readonly #queues: ReadonlySet<string>;
   readonly #now: () => number;
+  #client: Promise<CloudTasksClient> | undefined;
+  #statsClient: Promise<v2beta3.CloudTasksClient> | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(client: CloudTasksClient, statsClient: v2beta3.CloudTasksClient, options: CloudTasksOptions) {
+  private constructor(options: CloudTasksOptions) {
     super();
-    this.#client = client;
-    this.#statsClient = statsClient;
     this.#options = options;
     this.#queues = new Set(options.queues.map(({ name }) => name));
     this.#now = options.now ?? Date.now;
   }
 
-  /** Loads the client. Rejects with `invalid` when a queue makes no sense, and with `unavailable` when queues are to be made and the service does not answer. */
+  /**
+   * The client is loaded with the first call, for most apps never make one. Rejects with `invalid` when a queue makes no sense, and with `unavailable` when queues are to be made and
+   * the service does not answer.
+   */
   static async open(options: CloudTasksOptions): Promise<CloudTasks> {
     for (const spec of options.queues) refuseBadQueue(spec);
-    const google = await import('@google-cloud/tasks');
-    const settings = { projectId: options.projectId, ...(await plaintextEndpoint(options.endpoint)) };
-    // Only v2beta3 tells how many tasks a queue holds without listing them all.
-    const tasks = new CloudTasks(new google.CloudTasksClient(settings), new google.v2beta3.CloudTasksClient(settings), options);
+    const tasks = new CloudTasks(options);
     if (options.createTopology) {
       try {
-        await ensureQueues(tasks.#client, tasks.#location, options.queues);
+        await ensureQueues(await tasks.#connected(), tasks.#location, options.queues);
       } catch (error) {
         await tasks.close();
         throw error;
@@ -68,9 +66,10 @@ export class CloudTasks extends Tasks {
     const parent = this.#queuePath(request.queue);
     this.#refuseClosed();
     const task = checkedTask(request, this.#now());
+    const client = await this.#connected();
     await callApi(`create the task ${task.queue}/${task.name}`, async (attempt) => {
       try {
-        await this.#client.createTask({ parent, task: this.#message(parent, task) }, oneAttempt);
+        await client.createTask({ parent, task: this.#message(parent, task) }, oneAttempt);
       } catch (error) {
         if (codeOfCall(error) !== grpcCode.alreadyExists) throw error;
         // Nobody else has a name that was made up here: an attempt before this one made the task, although its answer was lost.
@@ -84,13 +83,14 @@ export class CloudTasks extends Tasks {
   async cancel(queue: string, name: string): Promise<boolean> {
     const path = `${this.#queuePath(queue)}/tasks/${taskIdOf(name)}`;
     this.#refuseClosed();
+    const client = await this.#connected();
     try {
-      const [task] = await callApi(`look at the task ${queue}/${name}`, () => this.#client.getTask({ name: path }, oneAttempt));
+      const [task] = await callApi(`look at the task ${queue}/${name}`, () => client.getTask({ name: path }, oneAttempt));
       const { lastAttempt } = task;
       if (lastAttempt?.dispatchTime && !lastAttempt.responseTime) return false;
       await callApi(`cancel the task ${queue}/${name}`, async (attempt) => {
         try {
-          await this.#client.deleteTask({ name: path }, oneAttempt);
+          await client.deleteTask({ name: path }, oneAttempt);
         } catch (error) {
           // Deleted by the attempt before.
           if (attempt === 1 || codeOfCall(error) !== grpcCode.notFound) throw error;
@@ -107,7 +107,8 @@ export class CloudTasks extends Tasks {
   async stats(queue: string): Promise<QueueStats> {
     const request = { name: this.#queuePath(queue), readMask: { paths: ['stats'] } };
     this.#refuseClosed();
-    const [{ stats }] = await callApi(`count the tasks of ${queue}`, () => this.#statsClient.getQueue(request, oneAttempt));
+    const client = await this.#connectedForStats();
+    const [{ stats }] = await callApi(`count the tasks of ${queue}`, () => client.getQueue(request, oneAttempt));
     const dueAt = stats?.oldestEstimatedArrivalTime?.seconds;
     const oldestDueAt =
       dueAt === undefined || dueAt === null ? Infinity : Number(dueAt) * 1000 + Number(stats!.oldestEstimatedArrivalTime!.nanos) / 1e6;
@@ -116,8 +117,25 @@ export class CloudTasks extends Tasks {
 
   /** Ends the connections. The service goes on dispatching. */
   async close(): Promise<void> {
-    this.#closing ??= Promise.all([this.#client.close(), this.#statsClient.close()]).then(() => undefined);
+    this.#closing ??= Promise.all([this.#client, this.#statsClient].map(async (client) => (await client)?.close())).then(() => undefined);
     await this.#closing;
+  }
+
+  #connected(): Promise<CloudTasksClient> {
+    return (this.#client ??= this.#settings().then(
+      async (settings) => new (await import('@google-cloud/tasks')).CloudTasksClient(settings),
+    ));
+  }
+
+  /** Only v2beta3 tells how many tasks a queue holds without listing them all. */
+  #connectedForStats(): Promise<v2beta3.CloudTasksClient> {
+    return (this.#statsClient ??= this.#settings().then(
+      async (settings) => new (await import('@google-cloud/tasks')).v2beta3.CloudTasksClient(settings),
+    ));
+  }
+
+  async #settings(): Promise<{ projectId: string } & Partial<PlaintextEndpoint>> {
+    return { projectId: this.#options.projectId, ...(await plaintextEndpoint(this.#options.endpoint)) };
   }
 
   get #location(): string {
