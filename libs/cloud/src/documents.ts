@@ -63,7 +63,11 @@ export interface IndexDeclaration {
 /** Reads and writes of one transaction. All reads come before the first write. A read pins the version: it is checked at commit. */
 export interface Transaction {
   get<Data>(path: string): Promise<Document<Data> | undefined>;
-  query<Data>(query: Query): Promise<Page<Data>>;
+  /**
+   * `guard`: the path of a document that this transaction has read before, and that whoever adds to what the query finds changes too, such as the parent that counts
+   * them. An engine may then take that document's version for "nothing was added", where looking again would be dear. Rejects with `invalid` when it was not read.
+   */
+  query<Data>(query: Query, options?: { guard?: string }): Promise<Page<Data>>;
   /** Fails the transaction with `already_exists` when there is one. */
   create(path: string, data: object, options?: WriteOptions): void;
   /** Creates or replaces. */

@@ -126,7 +126,7 @@ export class ConversationLeases {
     if (behind.items.length === 0) return [];
     return this.fenced(claim, async (transaction) => {
       const [lead] = await this.turnsOf(transaction, claim);
-      const waiting = await transaction.query<TurnRecord>(this.openAfter(tenantId, conversationId, seq, lookAhead));
+      const waiting = await this.openIn(transaction, tenantId, conversationId, seq, lookAhead);
       const taken = steeringInto(
         lead,
         waiting.items.map(({ data }) => data),
@@ -208,14 +208,21 @@ export class ConversationLeases {
     conversationId: ConversationId,
     after = 0,
   ): Promise<NextTurns | Exclude<Next, { kind: 'claimed' }>> {
-    const first = await transaction.query<TurnRecord>(this.openAfter(tenantId, conversationId, after, 1));
+    const first = await this.openIn(transaction, tenantId, conversationId, after, 1);
     const lead = first.items[0]?.data;
     if (!lead) return { kind: 'empty' };
     if (!dependsOnNext(lead)) return { kind: 'turns', lead, waiting: [] };
-    const behind = await transaction.query<TurnRecord>(this.openAfter(tenantId, conversationId, lead.seq, lookAhead));
+    const behind = await this.openIn(transaction, tenantId, conversationId, lead.seq, lookAhead);
     const waiting = behind.items.map(({ data }) => data);
     const afterMs = quietForMs(lead, waiting, this.now());
     return afterMs > 0 ? { kind: 'waiting', afterMs } : { kind: 'turns', lead, waiting };
+  }
+
+  /** Open turns as of the conversation that the transaction has read: whoever gives a turn its place writes its number there. */
+  private openIn(transaction: Transaction, tenantId: TenantId, conversationId: ConversationId, seq: number, limit: number) {
+    return transaction.query<TurnRecord>(this.openAfter(tenantId, conversationId, seq, limit), {
+      guard: paths.conversation(tenantId, conversationId),
+    });
   }
 
   private openAfter(tenantId: TenantId, conversationId: ConversationId, seq: number, limit: number): Query {

@@ -130,7 +130,8 @@ export class Inbox {
       const existing = await transaction.get<TurnRecord>(paths.turn(tenantId, message.eventId));
       if (existing) return existing.data;
       const before = await this.conversationFor(transaction, tenantId, message);
-      const open = await transaction.query<TurnRecord>(this.openQuery(tenantId, message.conversationId, 100));
+      const guard = paths.conversation(tenantId, message.conversationId);
+      const open = await transaction.query<TurnRecord>(this.openQuery(tenantId, message.conversationId, 100), { guard });
       const { conversation, answer } = effect(
         transaction,
         before,

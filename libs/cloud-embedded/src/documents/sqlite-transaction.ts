@@ -39,8 +39,10 @@ export class SqliteTransaction implements Transaction {
     return read.document && documentOf<Data>(read.document);
   }
 
-  async query<Data>(query: Query): Promise<Page<Data>> {
+  /** Looking again costs little here, so a guard is held to be read, and not relied on. */
+  async query<Data>(query: Query, { guard }: { guard?: string } = {}): Promise<Page<Data>> {
     this.#mustNotHaveWritten();
+    if (guard !== undefined && !this.#reads.has(guard)) throw new InvalidInput(`the guard ${guard} has not been read`);
     const plan = this.store.plan(query);
     const key = `query of ${JSON.stringify(query.from)}`;
     await this.#standInLine(key);

@@ -93,6 +93,37 @@ export function documentsTransactionContract(open: () => Promise<Documents>): vo
       expect((await documents.query({ from: { collection }, where: { colour: 'red' } })).items).toHaveLength(1);
     });
 
+    it('takes a guard for what a query could find besides, and notices changes of what it found', async () => {
+      const documents = await open();
+      await documents.set('counters/1', { n: 1 });
+      await documents.set('tenants/alice', { n: 1 });
+      /** Somebody else adds a tenant and counts it, or changes one and does not. */
+      const meanwhile = [
+        () =>
+          documents.transaction(async (other) => {
+            other.create('tenants/bob', { n: 1 });
+            other.set('counters/1', { n: 2 });
+          }),
+        () => documents.set('tenants/alice', { n: 2 }),
+        () => Promise.resolve(),
+      ];
+      const seen: string[] = [];
+      await documents.transaction(async (transaction) => {
+        await transaction.get('counters/1');
+        const { items } = await transaction.query<Counter>({ from: { collection: 'tenants' } }, { guard: 'counters/1' });
+        seen.push(items.map(({ id, data }) => `${id} ${data.n}`).join(', '));
+        await meanwhile[seen.length - 1]!();
+        transaction.set('counters/2', { n: items.length });
+      });
+      expect(seen).toEqual(['alice 1', 'alice 1, bob 1', 'alice 2, bob 1']);
+      expect((await documents.get<Counter>('counters/2'))?.data.n).toBe(2);
+
+      const unread = documents.transaction((transaction) =>
+        transaction.query({ from: { collection: 'tenants' } }, { guard: 'counters/1' }),
+      );
+      await expect(unread.catch(codeOf)).resolves.toBe('invalid');
+    });
+
     it('does not let two of them each take what the other relies on', async () => {
       const documents = await open();
       await Promise.all([documents.set('duty/alice', { on: true }), documents.set('duty/bob', { on: true })]);
