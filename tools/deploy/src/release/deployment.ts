@@ -22,7 +22,7 @@ export interface DeployOptions {
 }
 
 /** Where the app's image of this commit is. */
-export function imageOf({ app, project, region, imageTag, image }: Deployment): string {
+function imageOf({ app, project, region, imageTag, image }: Deployment): string {
   return image ?? `${region}-docker.pkg.dev/${project}/rockpool/${app}:${imageTag}`;
 }
 

@@ -15,7 +15,7 @@ interface FakeTraffic {
 }
 
 /** What the fake cloud knows. The fake programs read and write it as one file. */
-export interface FakeState {
+interface FakeState {
   account: string;
   project: string;
   services: Record<string, { app: string; url: string; traffic: FakeTraffic[] }>;
