@@ -172,6 +172,6 @@ function servicesOf({ endpoints }: GoogleCloudOptions): Service[] {
     { name: 'Cloud Tasks', address: endpoints.tasks ?? 'cloudtasks.googleapis.com:443' },
     { name: 'Cloud Storage', address: endpoints.storage ?? 'storage.googleapis.com:443' },
     { name: 'Secret Manager', address: endpoints.secrets ?? 'secretmanager.googleapis.com:443' },
-    { name: "Google's public keys", address: endpoints.certs ?? 'www.googleapis.com:443' },
+    { name: "Google's token issuer", address: endpoints.certs ?? 'www.googleapis.com:443' },
   ];
 }

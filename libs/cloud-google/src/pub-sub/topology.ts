@@ -70,7 +70,7 @@ export class Topology {
 }
 
 /** The filter in Pub/Sub's language. https://cloud.google.com/pubsub/docs/subscription-message-filter */
-export function filterText(filter: Readonly<Record<string, string>>): string {
+function filterText(filter: Readonly<Record<string, string>>): string {
   return Object.entries(filter)
     .map(([name, value]) => `attributes.${JSON.stringify(name)} = ${JSON.stringify(value)}`)
     .join(' AND ');
