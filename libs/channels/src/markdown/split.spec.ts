@@ -1,60 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Marked } from 'marked';
+import { answers } from '../testing/answers.js';
 import { slackDialect, slackMrkdwn } from '../slack/slack-mrkdwn.js';
-import { telegramDialect, telegramHtml } from '../telegram/telegram-html.js';
+import { telegramDialect, telegramHtml, telegramPlainText } from '../telegram/telegram-html.js';
+import { renderHtml } from './html.js';
+import { plainText } from './plain-text.js';
 import { splitRuns } from './split.js';
 import { styledText, textOfRuns } from './styled-text.js';
 
 const telegram = (markdown: string) => splitRuns(styledText(markdown), telegramDialect).map(telegramHtml);
 const slack = (markdown: string) => splitRuns(styledText(markdown), slackDialect).map(slackMrkdwn);
 
-const word = fc.constantFrom(
-  'word',
-  'ünïcode',
-  'שלום',
-  'مرحبا',
-  '👩‍👩‍👧‍👦',
-  '🇩🇪🇫🇷',
-  '你好',
-  'e\u0301',
-  '2*3',
-  'a_b',
-  '<tag>',
-  '&',
-  'x.',
-  '!',
-  'veryveryverylongword'.repeat(5),
-);
-const words = fc.array(word, { minLength: 1, maxLength: 40 }).map((list) => list.join(' '));
-const inline = fc.oneof(
-  words,
-  words.map((text) => `**${text}**`),
-  words.map((text) => `*${text}*`),
-  words.map((text) => `~~${text}~~`),
-  words.map((text) => `\`${text}\``),
-  words.map((text) => `[${text}](https://example.com/?q=1&r=2)`),
-);
-const paragraph = fc.array(inline, { minLength: 1, maxLength: 5 }).map((spans) => spans.join(' '));
-const fence = fc
-  .array(words, { minLength: 1, maxLength: 60 })
-  .map((lines) => `\`\`\`js\n${lines.map((line) => `  ${line}`).join('\n')}\n\`\`\``);
-const list = fc
-  .array(paragraph, { minLength: 1, maxLength: 6 })
-  .map((items) => items.map((item, index) => `${index % 3 === 2 ? '  ' : ''}- ${item}`).join('\n'));
-const quote = fc.array(paragraph, { minLength: 1, maxLength: 4 }).map((lines) => lines.map((line) => `> ${line}`).join('\n'));
-const table = fc
-  .array(fc.tuple(fc.constantFrom('a', 'bc', '日本'), fc.constantFrom('1', '😀')), { minLength: 1, maxLength: 8 })
-  .map((rows) => `| h | i |\n|---|---|\n${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}`);
-const block = fc.oneof(
-  paragraph,
-  fence,
-  list,
-  quote,
-  table,
-  paragraph.map((text) => `# ${text}`),
-);
-const answer = fc.array(block, { minLength: 1, maxLength: 30 }).map((blocks) => blocks.join('\n\n'));
+// `ANSWER_RUNS=10000` is the long form.
+const numRuns = Number(process.env['ANSWER_RUNS'] ?? 300);
+const testMs = 1_200_000;
 
 /** What a reader sees by marked's own HTML, which shares nothing with the runs: tags away, references decoded, blanks away. */
 function visibleByMarked(markdown: string): string {
@@ -98,12 +58,20 @@ function isBalanced(html: string): boolean {
 
 function checkTelegram(markdown: string): void {
   const chunks = telegram(markdown);
+  checkFallback(markdown);
   const withoutTags = chunks.map((chunk) => chunk.replace(/<\/?[a-z][^<>]*>/g, '').replace(/&(?:lt|gt|quot|#39|amp);/g, '?'));
   expect(withoutTags.every((text) => text.length <= 4096 && text.trim() !== '')).toBe(true);
   expect(chunks.every((chunk) => isBalanced(chunk) && chunk.isWellFormed())).toBe(true);
   const seen = chunks.map(visibleOfHtml).join('');
   expect(seen).toBe(textOfRuns(styledText(markdown)).replace(/\s/g, ''));
   expect(isSubsequence(visibleByMarked(markdown), seen)).toBe(true);
+}
+
+/** What is sent in place of a chunk that Telegram cannot parse. */
+function checkFallback(markdown: string): void {
+  const plain = splitRuns(styledText(markdown), telegramDialect).map(telegramPlainText);
+  expect(plain.every((text) => text.length <= 4096 && text.trim() !== '' && text.isWellFormed())).toBe(true);
+  expect(isSubsequence(visibleByMarked(markdown), plain.join('').replace(/\s/g, ''))).toBe(true);
 }
 
 function checkSlack(markdown: string): void {
@@ -116,35 +84,66 @@ function checkSlack(markdown: string): void {
 }
 
 describe('long answers', () => {
-  it('lose no visible character on Telegram, and no chunk is too long or unbalanced', () => {
-    fc.assert(fc.property(answer, checkTelegram), { numRuns: 300 });
-  }, 60_000);
+  it(
+    'lose no visible character on Telegram, and no chunk is too long or unbalanced',
+    () => {
+      fc.assert(fc.property(answers, checkTelegram), { numRuns });
+    },
+    testMs,
+  );
 
-  it('lose no visible character on Slack, and no chunk is too long or has an open fence', () => {
-    fc.assert(fc.property(answer, checkSlack), { numRuns: 300 });
-  }, 60_000);
+  it(
+    'lose no visible character on Slack, and no chunk is too long or has an open fence',
+    () => {
+      fc.assert(fc.property(answers, checkSlack), { numRuns });
+    },
+    testMs,
+  );
 
-  it('may have 100 kB', () => {
-    const [seed = ''] = fc.sample(answer, { numRuns: 1, seed: 7 });
-    const long = `${seed}\n\n`.repeat(Math.ceil(100_000 / seed.length));
-    checkTelegram(long);
-    checkSlack(long);
-  }, 60_000);
+  it(
+    'lose no visible character where they are not split, for programs and in the browser',
+    () => {
+      const check = (markdown: string): void => {
+        const visible = visibleByMarked(markdown);
+        const [forPrograms, inBrowser] = [plainText(markdown), renderHtml(markdown)];
+        expect(forPrograms.isWellFormed() && inBrowser.isWellFormed()).toBe(true);
+        expect(isSubsequence(visible, forPrograms.replace(/\s/g, ''))).toBe(true);
+        expect(isSubsequence(visible, visibleOfHtml(inBrowser))).toBe(true);
+      };
+      fc.assert(fc.property(answers, check), { numRuns });
+    },
+    testMs,
+  );
 
-  it('may be anything at all', () => {
-    const anything = fc.array(
-      fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('*', '`', '```\n', '> ', '- ', '\n', '|', '[', '](', ')', '<', '\ud83d')),
-      { maxLength: 200 },
-    );
-    fc.assert(
-      fc.property(anything, (parts) => {
-        const markdown = parts.join('');
-        expect(telegram(markdown).every(isBalanced)).toBe(true);
-        expect(telegram(markdown).length > 0 && slack(markdown).length > 0).toBe(true);
-      }),
-      { numRuns: 300 },
-    );
-  }, 60_000);
+  it(
+    'may have 100 kB',
+    () => {
+      const [seed = ''] = fc.sample(answers, { numRuns: 1, seed: 7 });
+      const long = `${seed}\n\n`.repeat(Math.ceil(100_000 / seed.length));
+      checkTelegram(long);
+      checkSlack(long);
+    },
+    testMs,
+  );
+
+  it(
+    'may be anything at all',
+    () => {
+      const anything = fc.array(
+        fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('*', '`', '```\n', '> ', '- ', '\n', '|', '[', '](', ')', '<', '\ud83d')),
+        { maxLength: 200 },
+      );
+      fc.assert(
+        fc.property(anything, (parts) => {
+          const markdown = parts.join('');
+          expect(telegram(markdown).every(isBalanced)).toBe(true);
+          expect(telegram(markdown).length > 0 && slack(markdown).length > 0).toBe(true);
+        }),
+        { numRuns },
+      );
+    },
+    testMs,
+  );
 
   it('stay whole graphemes where there is no blank to cut at', () => {
     const family = '👩‍👩‍👧‍👦';

@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { codeOf, isTerminal, type ReplyTarget } from '@rockpool/contracts';
 import { ManualClock, TelegramSimulator, type PersonChat, type TelegramBot } from '@rockpool/testkit';
+import fc from 'fast-check';
 import { Pacer } from '../pacing.js';
+import { answers } from '../testing/answers.js';
 import { closedPortUrl } from '../testing/closed-port.js';
 import { instantClock } from '../testing/instant-clock.js';
 import { patiently } from '../testing/patiently.js';
@@ -62,6 +64,18 @@ describe('answers in Telegram', () => {
     for (let time = 0; time < 3; time++) await patiently(clock, () => channel.update(direct, receipt, chunk!, final));
     expect(texts()).toEqual(['done']);
   });
+
+  it('come as plain text, whatever they are, when Telegram cannot parse them', async () => {
+    const { channel, receipt } = await placed();
+    const unparseable = async (markdown: string) => {
+      for (const chunk of channel.render(markdown)) {
+        const { html, plain } = chunk.payload as { html: string; plain: string };
+        await patiently(clock, () => channel.update(direct, receipt, { ...chunk, payload: { html: `${html}<b>`, plain } }, final));
+        expect(texts().at(-1)!.trim()).toBe(plain.trim());
+      }
+    };
+    await fc.assert(fc.asyncProperty(answers, unparseable), { numRuns: 40 });
+  }, 60_000);
 
   it('come as plain text when Telegram cannot parse them', async () => {
     const { channel, receipt } = await placed();
