@@ -26,10 +26,11 @@ export const platformOwner = '_platform' as TenantId;
 export const runJobSlice = z.object({ tenantId, jobId, slice: z.number().int().positive() });
 export type RunJobSlice = z.infer<typeof runJobSlice>;
 
-/** Body of the task that fires a schedule, or bridges a part of a long wait for it. `plannedAt`: epoch milliseconds. */
+/** Body of the task that fires a schedule, or bridges a part of a long wait for it. `plannedAt`: epoch milliseconds; `hop`: which of the schedule's tasks it is. */
 export const fireSchedule = z.object({
   tenantId: z.union([tenantId, z.literal(platformOwner as string).transform((owner) => owner as TenantId)]),
   scheduleId,
   plannedAt: z.number().int(),
+  hop: z.number().int().nonnegative(),
 });
 export type FireSchedule = z.infer<typeof fireSchedule>;

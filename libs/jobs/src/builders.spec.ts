@@ -1,4 +1,4 @@
-import { alice, JobBench, minute, ScriptedKind, sequence, work } from './testing/job-bench.js';
+import { alice, JobBench, minute, ScriptedKind, work } from './testing/job-bench.js';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { TerminalError, type JobId } from '@rockpool/contracts';
 import fc from 'fast-check';

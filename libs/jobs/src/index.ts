@@ -16,3 +16,6 @@ export * from './schedule-records.js';
 export { type ScheduleSweep } from './schedule-sweep.js';
 export { ScheduleTasks, longestFiringMs, scheduleQueue } from './schedule-tasks.js';
 export { type Schedules, type ScheduleWish } from './schedules.js';
+export { ConversationInbox, platformMessages, type PlatformMessage } from './conversation-inbox.js';
+export { InboxJobOutcomes } from './inbox-job-outcomes.js';
+export { InboxSchedulePrompts } from './inbox-schedule-prompts.js';

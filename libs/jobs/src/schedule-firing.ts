@@ -50,12 +50,13 @@ export class ScheduleFiring {
   ) {}
 
   /** Rejects when the effect could not be had now: the task comes again. */
-  async fire({ tenantId, scheduleId, plannedAt }: FireSchedule, signal: AbortSignal): Promise<Firing> {
+  async fire({ tenantId, scheduleId, plannedAt, hop }: FireSchedule, signal: AbortSignal): Promise<Firing> {
     const schedule = (await this.documents.get<ScheduleRecord>(schedulePaths.schedule(tenantId, scheduleId)))?.data;
     if (schedule?.state !== 'active' || schedule.nextAt !== plannedAt) return { kind: 'duplicate' };
     const now = this.clock.now();
     if (now < plannedAt) {
-      await this.rearm(schedule);
+      // An older task of it is followed by one already.
+      if (hop === schedule.hop) await this.rearm(schedule);
       return { kind: 'early' };
     }
     const late = now - plannedAt > missedAfterMs;

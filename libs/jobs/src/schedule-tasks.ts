@@ -21,14 +21,11 @@ export class ScheduleTasks {
   /** Makes the task for the schedule's next occurrence, or for a part of the way to it. Again is no error. */
   async create({ tenantId, scheduleId, nextAt, armedAt, hop }: ScheduleRecord): Promise<void> {
     if (nextAt === undefined || armedAt === undefined) return;
-    const body: FireSchedule = { tenantId, scheduleId, plannedAt: nextAt };
+    const body: FireSchedule = { tenantId, scheduleId, plannedAt: nextAt, hop };
     try {
       await this.tasks.create({
         queue: scheduleQueue.name,
-        name: createHash('sha256')
-          .update(JSON.stringify([tenantId, scheduleId, nextAt, hop]))
-          .digest('hex')
-          .slice(0, 40),
+        name: createHash('sha256').update(JSON.stringify(body)).digest('hex').slice(0, 40),
         url: this.options.url,
         audience: this.options.audience,
         headers: { 'content-type': 'application/json' },

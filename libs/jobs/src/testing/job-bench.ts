@@ -216,11 +216,12 @@ export class JobBench {
     return own.items.length + shared.items.length;
   }
 
-  /** Lets time pass until its next task is due, to the millisecond, and then waits for what that leads to. */
+  /** Lets time pass until its next task is due, to the millisecond, and then waits for its answer. */
   async due(id = 'j1'): Promise<void> {
-    const { dueAt, slice } = await this.job(id);
+    const { dueAt } = await this.job(id);
+    const answered = this.results.length;
     this.engine.clock.advance(Math.max(0, dueAt - this.engine.clock.now()));
-    await this.engine.until('its next slice', async () => (await this.job(id)).slice > slice || !(await this.job(id)).open, 0);
+    await this.engine.until('its next answer', () => this.results.length > answered, 0);
   }
 
   /** Lets time pass until the job has ended and all that follows from it has happened. */
