@@ -94,7 +94,8 @@ async function paced(url: string, seconds: number): Promise<number[]> {
   const began = performance.now();
   for (let n = 0; n < perSecond * seconds; n++) {
     const due = began + (n * 1000) / perSecond;
-    if (due > performance.now()) await new Promise((resolve) => setTimeout(resolve, due - performance.now()));
+    const aheadMs = due - performance.now();
+    if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs));
     waits.push(acked(url, due));
   }
   return Promise.all(waits);

@@ -26,6 +26,8 @@ interface Waiting {
  * between two batches reads committed data only.
  */
 export class Database {
+  /** Those whose commits wait for no disk. */
+  static readonly #unsynced = new Set<Database>();
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   readonly #begin: StatementSync;
@@ -72,6 +74,7 @@ export class Database {
         PRAGMA journal_size_limit = 67108864;
       `);
       const database = new Database(db);
+      if (options.synchronous === 'OFF') Database.#unsynced.add(database);
       db.exec('PRAGMA busy_timeout = 0');
       return database;
     } catch (cause) {
@@ -161,6 +164,7 @@ export class Database {
     // Now there is nothing else to be done while a lock is waited for.
     this.#db.exec(`PRAGMA busy_timeout = ${lockPatienceMs}`);
     while (this.#queue.length > 0) this.#flush();
+    Database.#unsynced.delete(this);
     this.#statements.clear();
     this.#db.close();
   }
@@ -181,6 +185,8 @@ export class Database {
     clearTimeout(this.#lazyTimer);
     this.#lazyTimer = undefined;
     if (this.#queue.length === 0) return;
+    // What waits for no disk goes first: a process that is killed was most often waiting for one.
+    if (!Database.#unsynced.has(this)) for (const other of Database.#unsynced) other.#flush();
     const batch = this.#queue;
     this.#queue = [];
     const settle = this.#writeBatch(batch);

@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { StoredSpan } from '@rockpool/cloud';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Database } from './database.js';
 import { SqliteSpanStore, type SpanStoreOptions } from './sqlite-span-store.js';
 
 const traceA = 'a'.repeat(32);
@@ -107,6 +109,18 @@ describe('the span store', () => {
     await store.record([span(traceB), span(traceB), span(traceB)]);
     expect(await store.find(traceA)).toHaveLength(0);
     expect(await store.find(traceB)).toHaveLength(3);
+  });
+
+  it('has on file what it was given, together, by the time the engine waits for its disk', async () => {
+    open();
+    const engine = Database.open(join(folder, 'engine.db'));
+    const file = new DatabaseSync(join(folder, 'traces.db'), { readOnly: true });
+    const recorded = [store.record([span(traceA)]), store.record([span(traceA), span(traceB)])];
+    const rows = await engine.write(() => file.prepare('SELECT number FROM batches').all());
+    expect(rows).toEqual([{ number: 3 }]);
+    await Promise.all(recorded);
+    file.close();
+    await engine.close();
   });
 
   it('begins anew in place of a file that is no database', async () => {

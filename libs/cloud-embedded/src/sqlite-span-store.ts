@@ -3,6 +3,8 @@ import { TraceReader, type SpanExporter, type StoredSpan } from '@rockpool/cloud
 import { Database } from './database.js';
 import { pack, unpack, type PackedSpan } from './sqlite-span-store-packing.js';
 
+/** Spans wait so long for company at most. */
+const gatherMs = 10;
 const ageCheckEveryMs = 60_000;
 /** More would be no help to a reader, and a conversation of many linked turns could have them. */
 const maxSpansFound = 5_000;
@@ -30,6 +32,8 @@ export class SqliteSpanStore extends TraceReader implements SpanExporter {
   readonly #maxAgeMs: number;
   readonly #now: () => number;
   #lastNumber: number;
+  #waiting: StoredSpan[] = [];
+  #written: Promise<void> | undefined;
   #nextAgeCheck = 0;
 
   private constructor(database: Database, options: SpanStoreOptions) {
@@ -51,19 +55,11 @@ export class SqliteSpanStore extends TraceReader implements SpanExporter {
     }
   }
 
-  /** Resolves when the spans can be found. */
+  /** Resolves when the spans can be found. They are written together with what else comes within some milliseconds, or before the engine next waits for its disk. */
   async record(spans: readonly StoredSpan[]): Promise<void> {
     if (spans.length === 0) return;
-    const number = (this.#lastNumber += spans.length);
-    const body = JSON.stringify(spans.map(pack));
-    const names = namesOf(spans);
-    await this.#database.write(() => {
-      const at = this.#now();
-      this.#database.prepare('INSERT INTO batches (number, at, body) VALUES (?, ?, ?)').run(number, at, body);
-      const addName = this.#database.prepare('INSERT INTO names (number, name) VALUES (?, ?)');
-      for (const name of names) addName.run(number, name);
-      this.#prune(at);
-    });
+    this.#waiting.push(...spans);
+    await (this.#written ??= this.#database.write(() => this.#writeWaiting(), { withinMs: gatherMs }));
   }
 
   async find(id: string): Promise<StoredSpan[]> {
@@ -94,6 +90,18 @@ export class SqliteSpanStore extends TraceReader implements SpanExporter {
       .all(name)
       .flatMap((row) => (JSON.parse(String(row['body'])) as PackedSpan[]).map(unpack))
       .filter((span) => namesOf([span]).has(name));
+  }
+
+  #writeWaiting(): void {
+    const spans = this.#waiting;
+    this.#waiting = [];
+    this.#written = undefined;
+    const number = (this.#lastNumber += spans.length);
+    const at = this.#now();
+    this.#database.prepare('INSERT INTO batches (number, at, body) VALUES (?, ?, ?)').run(number, at, JSON.stringify(spans.map(pack)));
+    const addName = this.#database.prepare('INSERT INTO names (number, name) VALUES (?, ?)');
+    for (const name of namesOf(spans)) addName.run(number, name);
+    this.#prune(at);
   }
 
   #prune(at: number): void {

@@ -1,6 +1,5 @@
-import { SpanKind, SpanStatusCode, type Attributes, type HrTime } from '@opentelemetry/api';
-import { ExportResultCode, type ExportResult } from '@opentelemetry/core';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace';
+import { SpanKind, SpanStatusCode, TraceFlags, type Attributes, type HrTime } from '@opentelemetry/api';
+import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { SpanExporter, SpanValue, StoredSpan } from '@rockpool/cloud';
 
 const kinds: Readonly<Record<SpanKind, StoredSpan['kind']>> = {
@@ -17,23 +16,46 @@ const statusCodes: Readonly<Record<SpanStatusCode, StoredSpan['status']['code']>
   [SpanStatusCode.ERROR]: 'error',
 };
 
-/** Hands the spans of the OpenTelemetry SDK to one of our exporters, in the plain shape that is kept and printed. */
-export class StoredSpans {
+/**
+ * Hands each span that ended to one of our exporters at once, in the plain shape that is kept and printed. The exporter gathers: what it has been given by the time a
+ * process is killed it may still have written, what waits here is lost. When it is behind by `mostWaiting` spans, further ones are dropped.
+ */
+export class StoredSpans implements SpanProcessor {
   readonly #target: SpanExporter;
+  readonly #mostWaiting: number;
+  readonly #onError: (error: unknown) => void;
+  #waiting = 0;
+  #latest: Promise<void> = Promise.resolve();
 
-  constructor(target: SpanExporter) {
+  constructor(target: SpanExporter, mostWaiting: number, onError: (error: unknown) => void) {
     this.#target = target;
+    this.#mostWaiting = mostWaiting;
+    this.#onError = onError;
   }
 
-  export(spans: ReadableSpan[], done: (result: ExportResult) => void): void {
-    this.#target.record(spans.map(storedSpan)).then(
-      () => done({ code: ExportResultCode.SUCCESS }),
-      (error: unknown) => done({ code: ExportResultCode.FAILED, error: error instanceof Error ? error : new Error(String(error)) }),
-    );
+  onStart(): void {}
+
+  onEnd(span: ReadableSpan): void {
+    if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return;
+    if (this.#waiting >= this.#mostWaiting) return this.#onError(new Error('the exporter is behind: spans are dropped'));
+    this.#waiting += 1;
+    const before = this.#latest;
+    const recorded = this.#target.record([storedSpan(span)]).catch(this.#onError);
+    this.#latest = recorded.then(() => {
+      this.#waiting -= 1;
+      return before;
+    });
   }
 
-  /** Nothing: the SDK leaves this out when the last flush fails, so `startTracing` closes the exporter itself. */
-  async shutdown(): Promise<void> {}
+  /** Resolves when every span that has ended was recorded, or reported as not. */
+  async forceFlush(): Promise<void> {
+    await this.#latest;
+  }
+
+  /** The exporter stays open: it is its owner's. */
+  async shutdown(): Promise<void> {
+    await this.forceFlush();
+  }
 }
 
 /** Shared by the spans that have none: nearly all, and they come by the ten thousand. */

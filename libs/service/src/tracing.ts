@@ -39,9 +39,7 @@ export interface Tracing {
 /** At 10,000 spans a second this is 1.6 s of them; when an exporter is slower than that, spans are dropped rather than memory filled. */
 const maxQueuedSpans = 16_384;
 const batchSpans = 256;
-/** A process that is killed takes the spans of its last moments along. A file of this machine is written often, so that few are lost; a collector is sent larger parcels. */
-const storeDelayMs = 10;
-const sendDelayMs = 300;
+const batchDelayMs = 300;
 
 const tracer = trace.getTracer('rockpool');
 
@@ -52,12 +50,14 @@ const tracer = trace.getTracer('rockpool');
 export async function startTracing(options: TracingOptions): Promise<Tracing> {
   const report = atMostOnceAMinute(options.onError);
   setGlobalErrorHandler((error) => report?.(error));
-  const mine: SpanProcessor[] = (options.exporters ?? []).map((exporter) => batched(new StoredSpans(exporter), storeDelayMs));
+  const mine: SpanProcessor[] = (options.exporters ?? []).map(
+    (exporter) => new StoredSpans(exporter, maxQueuedSpans, (error) => report?.(error)),
+  );
   if (options.otlpEndpoint !== undefined) {
     // Loaded only when it is used: it costs as much start-up time as everything else here together.
     const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto');
     const headers = parseKeyPairsIntoRecord(options.otlpHeaders);
-    mine.push(batched(new OTLPTraceExporter({ url: `${options.otlpEndpoint}/v1/traces`, headers }), sendDelayMs));
+    mine.push(batched(new OTLPTraceExporter({ url: `${options.otlpEndpoint}/v1/traces`, headers })));
   }
   install(options.serviceName);
   for (const processor of mine) processors.add(processor);
@@ -152,12 +152,12 @@ const toEveryProcessor: SpanProcessor = {
   },
 };
 
-function batched(exporter: ConstructorParameters<typeof BatchSpanProcessor>[0]['exporter'], delayMs: number): SpanProcessor {
+function batched(exporter: ConstructorParameters<typeof BatchSpanProcessor>[0]['exporter']): SpanProcessor {
   return new BatchSpanProcessor({
     exporter,
     maxQueueSize: maxQueuedSpans,
     maxExportBatchSize: batchSpans,
-    scheduledDelayMillis: delayMs,
+    scheduledDelayMillis: batchDelayMs,
     exportTimeoutMillis: 10_000,
   });
 }

@@ -92,14 +92,14 @@ describe('the traces of 150 messages', () => {
 describe('the traces of 500 messages with a SIGKILL and a SIGTERM among them', () => {
   let answered: Answered[];
   beforeAll(async () => {
-    const ends: Promise<void>[] = [];
+    let ended = Promise.resolve();
     // So that there is always something under way.
     stage.model.when(() => true).reply({ text: ({ lastUserText }) => `You said: ${lastUserText}`, firstTokenMs: 100 });
     await send(500, (sent) => {
-      if (sent === 150) ends.push(end('SIGKILL'));
-      if (sent === 300) ends.push(end('SIGTERM'));
+      if (sent === 150) ended = end('SIGKILL');
+      if (sent === 300) ended = ended.then(() => end('SIGTERM'));
     });
-    await Promise.all(ends);
+    await ended;
     answered = await answeredSince();
   }, 120_000);
 
