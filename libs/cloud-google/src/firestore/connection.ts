@@ -1,5 +1,5 @@
 import { Firestore } from '@google-cloud/firestore';
-import { type CallProperties, InterceptingCall, type Interceptor, Metadata, status } from '@grpc/grpc-js';
+import { type CallProperties, InterceptingCall, type Interceptor, status } from '@grpc/grpc-js';
 
 /** Where a database is. */
 export interface FirestorePlace {
@@ -51,13 +51,13 @@ function withDeadline(call: CallProperties<unknown, unknown>): CallProperties<un
   return { ...call, metadata, callOptions: { ...call.callOptions, deadline: Date.now() + writeLimitMs } };
 }
 
-/** Ends a call before it is sent, with a status that the client does not try again. As any status, it comes when the caller listens. */
-const refuse: Interceptor = (options, nextCall) =>
-  new InterceptingCall(nextCall(options), {
-    start(_metadata, listener) {
-      const refused = { code: status.CANCELLED, details: 'the client is closed', metadata: new Metadata() };
-      queueMicrotask(() => listener.onReceiveStatus(refused));
+/** Ends a call as it begins, with a status that the client does not try again. */
+const refuse: Interceptor = (options, nextCall) => {
+  const call = nextCall(options);
+  return new InterceptingCall(call, {
+    start(metadata, listener, next) {
+      next(metadata, listener);
+      call.cancelWithStatus(status.CANCELLED, 'the client is closed');
     },
-    sendMessage: () => undefined,
-    halfClose: () => undefined,
   });
+};

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import type { IndexDeclaration } from '@rockpool/cloud';
+import { eventually } from '@rockpool/cloud/testing';
 import { findEmulators, type RunningEmulator, startFirestoreEmulator } from '@rockpool/testkit';
 import { randomUUID } from 'node:crypto';
 import { FirestoreDocuments } from '../firestore-documents.js';
@@ -17,7 +18,11 @@ export function describeOnFirestore(title: string, body: (open: OpenOnEmulator) 
     let emulator: RunningEmulator;
     beforeAll(async () => {
       emulator = await startFirestoreEmulator();
-    }, 60_000);
+      // The first answers of a virtual machine that has just started may take longer than any driver waits.
+      const first = FirestoreDocuments.open({ projectId: 'first', endpoint: emulator.host, indexes: [] });
+      await eventually('the emulator answers', () => first.set('first/1', {}).then(() => true, () => false)); // prettier-ignore
+      await first.close();
+    }, 120_000);
     afterAll(() => emulator.stop());
 
     // The emulator makes a database for every project that is named to it.
