@@ -1,4 +1,4 @@
-import type { Bucket, FileMetadata, StorageOptions } from '@google-cloud/storage';
+import type { Bucket, File, FileMetadata, GetSignedUrlConfig, StorageOptions } from '@google-cloud/storage';
 import { blobCursor, type BlobInfo, Blobs, checkedBlobPage, refuseBadBlobKey, refuseBadContentType } from '@rockpool/cloud';
 import { codeOf, Conflict, InvalidInput, NotFound, RockpoolError } from '@rockpool/contracts';
 import { once } from 'node:events';
@@ -37,43 +37,23 @@ export interface StorageBlobsOptions {
  * whole seconds.
  */
 export class StorageBlobs extends Blobs {
-  readonly #bucket: Bucket;
-  readonly #uploads: Uploads;
-  readonly #signingEndpoint: string | undefined;
+  readonly #options: StorageBlobsOptions;
   readonly #now: () => number;
   readonly #patienceMs: number;
+  #client: Promise<Client> | undefined;
 
-  private constructor(bucket: Bucket, uploads: Uploads, { endpoint, now, patienceMs }: StorageBlobsOptions) {
+  private constructor(options: StorageBlobsOptions) {
     super();
-    this.#bucket = bucket;
-    this.#uploads = uploads;
-    this.#signingEndpoint = endpoint && `${endpoint.replace(/\/+$/, '')}/v1/projects/-/serviceAccounts/`;
-    this.#now = now ?? Date.now;
-    this.#patienceMs = patienceMs ?? defaultPatienceMs;
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.#patienceMs = options.patienceMs ?? defaultPatienceMs;
   }
 
-  /** Loads the client. Rejects with `unavailable` when the bucket is to be made and the service does not answer. */
+  /** The client is loaded with the first call, for some apps never make one. Rejects with `unavailable` when the bucket is to be made and the service does not answer. */
   static async open(options: StorageBlobsOptions): Promise<StorageBlobs> {
-    const { CRC32C, IdempotencyStrategy, Storage } = await import('@google-cloud/storage');
-    const plain = await plaintext(options);
-    // Retries by the client would hide that an attempt may have been carried out.
-    const storage = new Storage({ ...plain, projectId: itself, retryOptions: { autoRetry: false } });
-    const resuming = new Storage({
-      ...plain,
-      projectId: itself,
-      retryOptions: { autoRetry: true, idempotencyStrategy: IdempotencyStrategy.RetryAlways },
-    });
-    if (options.createTopology) {
-      const administration = new Storage({ ...plain, projectId: options.projectId, retryOptions: { autoRetry: false } });
-      await ensureBucket(administration.bucket(options.bucket), options.region);
-    }
-    const checksum = (bytes: Uint8Array) => {
-      const crc = new CRC32C();
-      crc.update(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-      return crc.toString();
-    };
-    const bucket = storage.bucket(options.bucket);
-    return new StorageBlobs(bucket, new Uploads(bucket, resuming.bucket(options.bucket), checksum, options.patienceMs), options);
+    const blobs = new StorageBlobs(options);
+    if (options.createTopology) await ensureBucket((await blobs.#connected()).administration, options.region);
+    return blobs;
   }
 
   async put(key: string, content: Uint8Array | Readable, options: { contentType?: string; ifGeneration?: string } = {}): Promise<BlobInfo> {
@@ -82,7 +62,8 @@ export class StorageBlobs extends Blobs {
     refuseBadContentType(contentType);
     const ifGenerationMatch = generationNumber(key, ifGeneration);
     try {
-      return infoOf(await this.#uploads.upload({ key, contentType, ifGenerationMatch }, content));
+      const { uploads } = await this.#connected();
+      return infoOf(await uploads.upload({ key, contentType, ifGenerationMatch }, content));
     } catch (error) {
       if (codeOf(error) === 'conflict') throw new Conflict(`blob ${key} is not at generation ${ifGeneration}`, { cause: error });
       // An upload needs nothing to exist but the bucket.
@@ -106,7 +87,7 @@ export class StorageBlobs extends Blobs {
   async head(key: string): Promise<BlobInfo | undefined> {
     refuseBadBlobKey(key);
     try {
-      const [metadata] = await callApi(`look at blob ${key}`, () => this.#bucket.file(key).getMetadata(), this.#patienceMs);
+      const [metadata] = await callApi(`look at blob ${key}`, async () => (await this.#file(key)).getMetadata(), this.#patienceMs);
       return infoOf(metadata);
     } catch (error) {
       if (codeOf(error) === 'not_found') return undefined;
@@ -122,7 +103,7 @@ export class StorageBlobs extends Blobs {
       `delete blob ${key}`,
       async (attempt) => {
         try {
-          await this.#bucket.file(key).delete(ifGenerationMatch === undefined ? {} : { ifGenerationMatch });
+          await (await this.#file(key)).delete(ifGenerationMatch === undefined ? {} : { ifGenerationMatch });
         } catch (error) {
           const code = codeOfCall(error);
           const gone = code === notFound;
@@ -143,7 +124,11 @@ export class StorageBlobs extends Blobs {
     // One more than asked for tells whether there is a next page. The service may give less than asked, and begins with the key after which we want to begin.
     do {
       const query = { prefix, startOffset: afterKey, maxResults: limit + 2, autoPaginate: false, pageToken };
-      const [files, next] = await callApi(`list blobs ${prefix}…`, () => this.#bucket.getFiles(query), this.#patienceMs);
+      const [files, next] = await callApi(
+        `list blobs ${prefix}…`,
+        async () => (await this.#connected()).bucket.getFiles(query),
+        this.#patienceMs,
+      );
       items.push(...files.filter(({ name }) => name !== afterKey).map(({ metadata }) => infoOf(metadata)));
       pageToken = (next as { pageToken?: string } | null)?.pageToken;
     } while (pageToken !== undefined && items.length <= limit);
@@ -156,18 +141,15 @@ export class StorageBlobs extends Blobs {
     refuseBadBlobKey(key);
     if (!(expiresInMs >= 1 && expiresInMs <= maxUrlLifeMs)) throw new InvalidInput('a signed URL lives 1 ms to 7 days');
     const from = Math.floor(this.#now() / 1000) * 1000;
-    const [url] = await callApi(
-      `sign a URL of blob ${key}`,
-      () =>
-        this.#bucket.file(key).getSignedUrl({
-          version: 'v4',
-          action: 'read',
-          accessibleAt: from,
-          expires: Math.max(this.#now() + expiresInMs, from + 1000),
-          ...(this.#signingEndpoint !== undefined && { signingEndpoint: this.#signingEndpoint }),
-        }),
-      this.#patienceMs,
-    );
+    const { endpoint } = this.#options;
+    const config: GetSignedUrlConfig = {
+      version: 'v4',
+      action: 'read',
+      accessibleAt: from,
+      expires: Math.max(this.#now() + expiresInMs, from + 1000),
+      ...(endpoint !== undefined && { signingEndpoint: `${endpoint.replace(/\/+$/, '')}/v1/projects/-/serviceAccounts/` }),
+    };
+    const [url] = await callApi(`sign a URL of blob ${key}`, async () => (await this.#file(key)).getSignedUrl(config), this.#patienceMs);
     return url;
   }
 
@@ -181,7 +163,7 @@ export class StorageBlobs extends Blobs {
     const begunStreams: Readable[] = [];
     let chosen: Readable | undefined;
     const read = async (): Promise<Readable | undefined> => {
-      const content = this.#bucket.file(key, { generation }).createReadStream({ decompress: false });
+      const content = (await this.#file(key, generation)).createReadStream({ decompress: false });
       begunStreams.push(content);
       const begun = new Promise<void>((resolve) => {
         content.once('response', (response: Readable & { statusCode: number }) => {
@@ -207,8 +189,44 @@ export class StorageBlobs extends Blobs {
   }
 
   #noBucket(cause: unknown): RockpoolError {
-    return new RockpoolError('unavailable', `there is no bucket ${this.#bucket.name}`, { cause });
+    return new RockpoolError('unavailable', `there is no bucket ${this.#options.bucket}`, { cause });
   }
+
+  async #file(key: string, generation?: string): Promise<File> {
+    const { bucket } = await this.#connected();
+    return bucket.file(key, generation === undefined ? {} : { generation });
+  }
+
+  #connected(): Promise<Client> {
+    return (this.#client ??= connect(this.#options));
+  }
+}
+
+/** The bucket, and the same for whoever makes it. */
+interface Client {
+  readonly bucket: Bucket;
+  readonly uploads: Uploads;
+  readonly administration: Bucket;
+}
+
+async function connect(options: StorageBlobsOptions): Promise<Client> {
+  const { CRC32C, IdempotencyStrategy, Storage } = await import('@google-cloud/storage');
+  const plain = await plaintext(options);
+  // Retries by the client would hide that an attempt may have been carried out.
+  const single = { ...plain, retryOptions: { autoRetry: false } };
+  const resuming = { ...plain, retryOptions: { autoRetry: true, idempotencyStrategy: IdempotencyStrategy.RetryAlways } };
+  const checksum = (bytes: Uint8Array) => {
+    const crc = new CRC32C();
+    crc.update(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    return crc.toString();
+  };
+  const bucket = new Storage({ ...single, projectId: itself }).bucket(options.bucket);
+  const inPieces = new Storage({ ...resuming, projectId: itself }).bucket(options.bucket);
+  return {
+    bucket,
+    uploads: new Uploads(bucket, inPieces, checksum, options.patienceMs),
+    administration: new Storage({ ...single, projectId: options.projectId }).bucket(options.bucket),
+  };
 }
 
 /** Client options for a fake: plaintext, no look for real credentials, and an account to sign for. */
