@@ -3,10 +3,9 @@ import type { Documents } from '@rockpool/cloud';
 import { openTestDocuments, type TestDocuments } from '@rockpool/cloud-embedded/testing';
 import { inboundMessage, type ConversationId, type TenantId } from '@rockpool/contracts';
 import { conversationIndexes, Inbox, paths, Wakes, type TurnRecord, type TurnState } from '@rockpool/conversations';
+import { BulkWorker, operationPath, type BulkOperation, type BulkRequest } from '@rockpool/platform';
 import { AuditLog, tenancyIndexes } from '@rockpool/tenancy';
-import { operationPath, type BulkOperation, type BulkRequest } from './bulk-operation.js';
 import { BulkOperations } from './bulk-operations.js';
-import { BulkWorker } from './bulk-worker.js';
 
 const alice = 'alice' as TenantId;
 const bob = 'bob' as TenantId;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Documents } from '@rockpool/cloud';
 import { Conflict, InvalidInput, NotFound } from '@rockpool/contracts';
 import type { Inbox, TurnRecord } from '@rockpool/conversations';
-import { bulkStates, operationKeptMs, operationPath, type BulkOperation, type BulkPlan, type BulkRequest } from './bulk-operation.js';
+import { bulkStates, operationKeptMs, operationPath, type BulkOperation, type BulkPlan, type BulkRequest } from '@rockpool/platform';
 
 /** Turns that a plan counts before it says "more". */
 const countLimit = 100_000;

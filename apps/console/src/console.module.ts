@@ -2,11 +2,11 @@ import { Inject, Module, type DynamicModule, type OnApplicationBootstrap } from 
 import { HttpAdapterHost } from '@nestjs/core';
 import { Documents } from '@rockpool/cloud';
 import { Inbox, Wakes } from '@rockpool/conversations';
+import { BulkWorker } from '@rockpool/platform';
 import { LOGGER, Shutdown, type Logger } from '@rockpool/service';
 import { AuditLog } from '@rockpool/tenancy';
 import type { FastifyInstance } from 'fastify';
 import { ADMIN_TOKEN, AdminGuard } from './admin.guard.js';
-import { BulkWorker } from './bulk-worker.js';
 import { ControlPlane } from './control-plane.js';
 import { InboxController } from './inbox.controller.js';
 import { OperationsController } from './operations.controller.js';

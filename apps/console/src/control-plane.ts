@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DeadLetter, SecretName, StoredSpan, SubscriptionStats } from '@rockpool/cloud';
 import type { EventId, TenantId } from '@rockpool/contracts';
 import type { InboxFilter, ReplyRecord, TurnRecord } from '@rockpool/conversations';
-import type { BulkOperation, BulkPlan, BulkRequest } from './bulk-operation.js';
+import type { BulkOperation, BulkPlan, BulkRequest } from '@rockpool/platform';
 import type { Alert } from '@rockpool/service';
 import type { AuditEntry, Plan, TenantsFile, TenantSpec } from '@rockpool/tenancy';
 

@@ -4,7 +4,7 @@ import { Conflict, InvalidInput, NotFound, subscriptions, type EventId, type Ten
 import type { Inbox, InboxFilter, TurnRecord, Wakes } from '@rockpool/conversations';
 import { Alerts, type PlatformConfig } from '@rockpool/service';
 import { AuditLog, BotNames, TenantDirectory, TenantSecrets, type Credentials, type Plan, type Tenants } from '@rockpool/tenancy';
-import type { BulkOperation, BulkPlan, BulkRequest } from './bulk-operation.js';
+import type { BulkOperation, BulkPlan, BulkRequest } from '@rockpool/platform';
 import { BulkOperations } from './bulk-operations.js';
 import {
   ControlPlane,

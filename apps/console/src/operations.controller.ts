@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
 import { z } from 'zod';
 import { AdminGuard } from './admin.guard.js';
-import { bulkAction, type BulkOperation, type BulkPlan, type BulkRequest } from './bulk-operation.js';
+import { bulkAction, type BulkOperation, type BulkPlan, type BulkRequest } from '@rockpool/platform';
 import { ControlPlane } from './control-plane.js';
 import { narrowing, turnState } from './inbox.controller.js';
 

@@ -11,6 +11,7 @@ export const schedulerApp: App = {
   module: ({ config, audiences }) =>
     SchedulerModule.register({
       audience: audiences.scheduler,
+      worksInBulk: config.ROCKPOOL_ENGINE === 'google',
       // On Cloud Run nothing runs between requests: there Cloud Scheduler keeps the time.
       ...(config.K_SERVICE === undefined && { sweepEveryMs }),
     }),

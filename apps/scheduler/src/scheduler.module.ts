@@ -1,26 +1,32 @@
 import { Inject, Module, type DynamicModule, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Documents } from '@rockpool/cloud';
 import { Inbox, Wakes } from '@rockpool/conversations';
-import { Alerts, AUDIENCE, LOGGER, type Logger } from '@rockpool/service';
+import { BulkWorker } from '@rockpool/platform';
+import { Alerts, AUDIENCE, LOGGER, Shutdown, type Logger } from '@rockpool/service';
+import { AuditLog } from '@rockpool/tenancy';
+import { BulkSweep } from './bulk-sweep.js';
 import { StrandedSweep } from './stranded-sweep.js';
 import { SweepController } from './sweep.controller.js';
+import { Sweeps } from './sweeps.js';
 
 export interface SchedulerOptions {
   /** Audience of the tokens it accepts. */
   readonly audience: string;
   /** How often it sweeps by itself. Absent where a clock outside calls `POST /internal/sweep`, since a process that is asleep has no timer. */
   readonly sweepEveryMs?: number;
+  /** Whether it works on operations in bulk: where the console is another process, which may be asleep. */
+  readonly worksInBulk: boolean;
 }
 
 const OPTIONS = Symbol('rockpool.scheduler-options');
 
-/** What happens at its time. Needs, from outside: `Documents`, `Identity`, `Inbox`, `Wakes` and `LOGGER`. */
+/** What happens at its time. Needs, from outside: `Documents`, `Identity`, `Inbox`, `Wakes`, `Shutdown` and `LOGGER`. */
 @Module({})
 export class SchedulerModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly stranded: StrandedSweep,
+    private readonly sweeps: Sweeps,
     @Inject(OPTIONS) private readonly options: SchedulerOptions,
     @Inject(LOGGER) private readonly log: Logger,
   ) {}
@@ -33,12 +39,17 @@ export class SchedulerModule implements OnApplicationBootstrap, OnApplicationShu
         { provide: OPTIONS, useValue: options },
         { provide: AUDIENCE, useValue: options.audience },
         {
-          provide: StrandedSweep,
-          useFactory: (inbox: Inbox, wakes: Wakes, documents: Documents) => {
+          provide: Sweeps,
+          useFactory: (inbox: Inbox, wakes: Wakes, documents: Documents, shutdown: Shutdown, log: Logger) => {
             const alerts = new Alerts(documents);
-            return new StrandedSweep(inbox, wakes, () => alerts.lasting('agent-host-'));
+            const stranded = new StrandedSweep(inbox, wakes, () => alerts.lasting('agent-host-'));
+            const newWorker = () =>
+              new BulkWorker(documents, inbox, wakes, new AuditLog(documents), (error, operation) =>
+                log.warn({ error, operation }, 'a batch of a bulk operation failed and is taken again'),
+              );
+            return new Sweeps(stranded, options.worksInBulk ? new BulkSweep(documents, newWorker) : undefined, shutdown.signal);
           },
-          inject: [Inbox, Wakes, Documents],
+          inject: [Inbox, Wakes, Documents, Shutdown, LOGGER],
         },
       ],
     };
@@ -48,7 +59,7 @@ export class SchedulerModule implements OnApplicationBootstrap, OnApplicationShu
     const { sweepEveryMs } = this.options;
     if (sweepEveryMs === undefined) return;
     this.timer = setInterval(() => {
-      this.stranded.sweep().catch((error: unknown) => this.log.warn({ error }, 'the sweep for stranded conversations failed'));
+      this.sweeps.sweep().catch((error: unknown) => this.log.warn({ error }, 'a sweep failed, and is made again'));
     }, sweepEveryMs);
     this.timer.unref();
   }
@@ -56,6 +67,6 @@ export class SchedulerModule implements OnApplicationBootstrap, OnApplicationShu
   /** Waits for a sweep that is under way. */
   async onApplicationShutdown(): Promise<void> {
     clearInterval(this.timer);
-    await this.stranded.idle();
+    await this.sweeps.idle();
   }
 }

@@ -11,8 +11,6 @@ const probes = 10;
  * attempts). A wake too many is harmless, so several sweeps at once are, too.
  */
 export class StrandedSweep {
-  private running: Promise<number> | undefined;
-
   constructor(
     private readonly inbox: Inbox,
     private readonly wakes: Wakes,
@@ -20,17 +18,9 @@ export class StrandedSweep {
     private readonly hostsAreAway: () => Promise<boolean>,
   ) {}
 
-  /** Resolves with how many conversations were woken. Whoever asks during a sweep gets the outcome of that one. */
-  sweep(now = Date.now()): Promise<number> {
-    return (this.running ??= this.run(now - strandedAfterMs).finally(() => (this.running = undefined)));
-  }
-
-  /** Resolves when no sweep is under way. */
-  async idle(): Promise<void> {
-    await this.running?.catch(() => undefined);
-  }
-
-  private async run(before: number): Promise<number> {
+  /** Resolves with how many conversations were woken. */
+  async sweep(now = Date.now()): Promise<number> {
+    const before = now - strandedAfterMs;
     let woken = 0;
     let cursor: string | undefined;
     do {

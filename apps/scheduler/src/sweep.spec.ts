@@ -11,8 +11,8 @@ import {
   subscriptions,
   type TenantId,
 } from '@rockpool/contracts';
-import { Inbox } from '@rockpool/conversations';
-import { openPlatform, startApps, type Platform } from '@rockpool/platform';
+import { Inbox, paths } from '@rockpool/conversations';
+import { openPlatform, operationPath, startApps, type BulkOperation, type Platform } from '@rockpool/platform';
 import { Alerts, parseConfig, type RunningService } from '@rockpool/service';
 import { schedulerApp } from './app.js';
 import { SchedulerModule } from './scheduler.module.js';
@@ -112,9 +112,34 @@ describe('a sweep', () => {
     expect(await sweep()).toEqual({ woken: 25 });
   });
 
+  it('works off operations in bulk where the console is elsewhere', async () => {
+    await strand(30, 2 * minutes);
+    for (const turn of (await platform.inbox.list({ limit: 100 })).items) {
+      await platform.cloud.documents.set(paths.turn(alice, turn.eventId), { ...turn, state: 'quarantined', open: false });
+    }
+    const operation: BulkOperation = {
+      id: 'begun-elsewhere',
+      request: { action: 'replay', state: 'quarantined', before: Date.now() },
+      actor: 'cli',
+      state: 'running',
+      createdAt: Date.now(),
+      planned: 30,
+      done: 0,
+      skipped: 0,
+      problems: [],
+    };
+    await platform.cloud.documents.create(operationPath(operation.id), operation);
+    const module = SchedulerModule.register({ audience: schedulerAudience, worksInBulk: true });
+    service = await startApps('scheduler', platform, [module], { silent: true });
+    await sweep();
+    const after = await platform.cloud.documents.get<BulkOperation>(operationPath(operation.id));
+    expect(after?.data).toMatchObject({ state: 'done', done: 30, skipped: 0 });
+    expect((await platform.inbox.list({ state: 'pending', limit: 100 })).items).toHaveLength(30);
+  });
+
   it('happens by itself where the process keeps the time', async () => {
     await strand(1, 2 * minutes);
-    const module = SchedulerModule.register({ audience: schedulerAudience, sweepEveryMs: 5 });
+    const module = SchedulerModule.register({ audience: schedulerAudience, sweepEveryMs: 5, worksInBulk: false });
     service = await startApps('scheduler', platform, [module], { silent: true });
     await wakes(1);
   });
