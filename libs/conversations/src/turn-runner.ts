@@ -208,6 +208,7 @@ export class TurnRunner {
   private keepLease(claim: Claim, lost: AbortController): () => void {
     let validUntil = performance.now() + this.leases.leaseMs;
     let busy = false;
+    let ended = false;
     const timer = setInterval(() => {
       if (busy) return;
       busy = true;
@@ -216,6 +217,8 @@ export class TurnRunner {
         .renew(claim)
         .then(() => (validUntil = renewedAt + this.leases.leaseMs))
         .catch((error: unknown) => {
+          // Given back while the renewal was under way: nothing was lost.
+          if (ended) return;
           this.options.onWarning('the lease could not be renewed', error, claim.turn);
           if (codeOf(error) === 'stale_lease' || performance.now() >= validUntil) {
             lost.abort(codeOf(error) === 'stale_lease' ? error : new StaleLease('the lease ran out'));
@@ -223,7 +226,10 @@ export class TurnRunner {
         })
         .finally(() => (busy = false));
     }, this.leases.leaseMs / 3);
-    return () => clearInterval(timer);
+    return () => {
+      ended = true;
+      clearInterval(timer);
+    };
   }
 }
 
