@@ -22,7 +22,7 @@ import { deadNameOf, isOrdered, Topology } from './topology.js';
 const batchMs = 2;
 /** An HTTP edge waits for a publish: what Pub/Sub does not take in this time is refused with `unavailable`, and the sender repeats it. */
 const publishWithinMs = 5_000;
-const publishCallMs = 2_500;
+const publishCallMs = 4_000;
 const publishRetry = {
   // ABORTED, CANCELLED, DEADLINE_EXCEEDED, INTERNAL, RESOURCE_EXHAUSTED, UNAVAILABLE, UNKNOWN: what the API calls worth repeating.
   retryCodes: [10, 1, 4, 13, 8, 14, 2],

@@ -99,7 +99,13 @@ export class GrpcServer {
 
   async #serve(operation: string, method: (request: Json) => Promise<object> | object, request: Json): Promise<object> {
     const { clock, faults } = this.#options;
-    const fault = faults.strike({ operation, method: 'POST', path: `/${operation}`, headers: {}, body: JSON.stringify(request) });
+    const fault = faults.strike({
+      ...{ operation, method: 'POST', path: `/${operation}`, headers: {} },
+      // Written out for those who look: a request may carry megabytes.
+      get body() {
+        return JSON.stringify(request);
+      },
+    });
     if (fault?.kind === 'status') throw new GrpcFailure(codeByStatus[fault.status ?? 503] ?? status.UNKNOWN, 'a fault was asked for');
     if (fault?.kind === 'drop-before' || fault?.kind === 'reset') throw new GrpcFailure(status.UNAVAILABLE, 'the connection was dropped');
     if (fault?.kind === 'delay') await clock.sleep(fault.delayMs ?? 1000);
