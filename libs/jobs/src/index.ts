@@ -19,3 +19,4 @@ export { type Schedules, type ScheduleWish } from './schedules.js';
 export { ConversationInbox, platformMessages, type PlatformMessage } from './conversation-inbox.js';
 export { InboxJobOutcomes } from './inbox-job-outcomes.js';
 export { InboxSchedulePrompts } from './inbox-schedule-prompts.js';
+export { JobCommands, jobCommandNames, type JobCommandName } from './job-commands.js';

@@ -216,9 +216,12 @@ export class JobBench {
     return own.items.length + shared.items.length;
   }
 
-  /** Lets time pass until its next task is due, to the millisecond, and then waits for its answer. */
+  /** Lets time pass until the next task of the only job is due, to the millisecond, and then waits for its answer. */
   async due(id = 'j1'): Promise<void> {
     const { dueAt } = await this.job(id);
+    // A request whose answer is still on its way would run into its deadline.
+    const { tasks } = this.engine;
+    await this.engine.until('only that task to be left', async () => (await tasks.stats('job-slices-normal')).pending === 1, 0);
     const answered = this.results.length;
     this.engine.clock.advance(Math.max(0, dueAt - this.engine.clock.now()));
     await this.engine.until('its next answer', () => this.results.length > answered, 0);
