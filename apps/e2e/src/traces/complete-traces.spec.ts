@@ -103,11 +103,11 @@ describe('the traces of 500 messages with a SIGKILL and a SIGTERM among them', (
     answered = await answeredSince();
   }, 120_000);
 
-  /** In the middle of a run, and of nothing that a disk others write to would draw out. */
+  /** In the middle of a run. */
   async function end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const { url } = await readInstance(stage.product.process.dataDir);
-    do await fetch(`${url}/healthz`);
-    while (!stage.model.requests.slice(-20).some(({ outcome }) => outcome === 'pending'));
+    const isRunning = () => stage.model.requests.slice(-20).some(({ outcome }) => outcome === 'pending');
+    for (let tries = 0; tries < 500 && !isRunning(); tries++) await fetch(`${url}/healthz`);
     await stage.product.process.restart(signal);
   }
 
