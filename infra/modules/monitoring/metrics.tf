@@ -67,7 +67,7 @@ resource "google_logging_metric" "errors" {
   project     = var.project_id
   name        = "rockpool/errors"
   description = "Lines of the apps' logs that are errors."
-  filter      = "resource.type=\"cloud_run_revision\" AND labels.\"rockpool-app\":* AND severity>=ERROR"
+  filter      = "resource.type=\"cloud_run_revision\" AND jsonPayload.service:* AND severity>=ERROR"
 
   metric_descriptor {
     metric_kind = "DELTA"

@@ -155,7 +155,7 @@ export const apps = {
     tenantSecrets: 'manage',
     variables: [...engineVariables, 'ROCKPOOL_PUBLIC_URL'],
     secretVariables: [...modelKeys, 'ROCKPOOL_ADMIN_TOKEN'],
-    // Operations in bulk go on after they were answered.
-    scaling: { cpu: 1, memoryMib: 512, concurrency: 80, minInstances: 0, maxInstances: 2, timeoutSeconds: 300, cpuAllocation: 'always' },
+    // Operations in bulk go on in the scheduler once the console sleeps.
+    scaling: { cpu: 1, memoryMib: 512, concurrency: 80, minInstances: 0, maxInstances: 2, timeoutSeconds: 300, cpuAllocation: 'request' },
   },
 } as const satisfies Record<AppName, AppSpec>;

@@ -26,6 +26,11 @@ describe('metrics that are made of log lines', () => {
     expect(written).toContain('tenantId');
   });
 
+  it('are of lines that name the app, for errors', () => {
+    expect(monitoring.resources.get('google_logging_metric.errors')!['filter']).toContain('jsonPayload.service:* AND severity>=ERROR');
+    expect(sourceOf('libs/service/src/log.ts')).toContain('base: { service: options.service }');
+  });
+
   it('are the only custom ones that charts and alerts look at', () => {
     const made = Object.keys(monitoring.locals.get('turn_metrics') as object).map((name) => `rockpool_${name}`);
     const used = [...dashboardAndAlerts().matchAll(/user_(rockpool_[a-z_]+?)(?:_bucket|_sum)?\{/g)].map(([, name]) => name!);
