@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { repositoryFolder } from '../repository.js';
 import { startFakeCloud, type FakeCloud } from './fake-cloud.fixture.js';
 import { runDeploy } from './run-deploy.js';
 
@@ -192,6 +195,28 @@ describe('Ctrl-C', () => {
     interrupt.abort();
     expect(await done).toBe(130);
     expect(moves().at(-2)).toContain('--to-revisions=ingress-00001=100');
+    expect(errors).toContain('ingress: the traffic is back at ingress-00001');
+  });
+});
+
+describe('the command', () => {
+  it('is ended by Ctrl-C with the traffic where it was', async () => {
+    cloud.change((state) => (state.hang = '--to-revisions=ingress-00002'));
+    const child = spawn(
+      process.execPath,
+      [join(repositoryFolder, 'tools/deploy/dist/release/main.js'), 'ingress', '--project-id', 'my-project'],
+      {
+        env: cloud.env,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
+    const exit = once(child, 'exit');
+    child.stderr.on('data', (text: Buffer) => (errors += text.toString()));
+    await cloud.called('--to-revisions=ingress-00002');
+    child.kill('SIGINT');
+    expect(await exit).toEqual([130, null]);
+    expect(moves().at(-2)).toContain('--to-revisions=ingress-00001=100');
+    expect(errors).toContain('stopping, and bringing the traffic back');
     expect(errors).toContain('ingress: the traffic is back at ingress-00001');
   });
 });
