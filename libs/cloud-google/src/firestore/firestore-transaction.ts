@@ -47,7 +47,7 @@ export interface Attempts {
  * One attempt of a transaction. It reads the database as of one moment, which locks nothing, and remembers what it saw. Its writes then go
  * out under the condition that everything is still so: what was read and is written has its update time as precondition; what was only read
  * is written back unchanged under the same condition, which changes neither it nor its update time. So a commit is one request. Queries
- * alone need a second look, in a locking transaction, because no condition of a write says that nothing was added.
+ * without a guard need a second look, in a locking transaction, because no condition of a write says that nothing was added.
  */
 export class FirestoreTransaction implements Transaction {
   /** Marks the documents that this attempt writes. */

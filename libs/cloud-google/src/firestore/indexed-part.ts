@@ -1,7 +1,7 @@
 import type { Json } from '@rockpool/cloud';
 
 /** What is stored of a value as fields of its own, and what is stored as JSON text beside them. Together they are the value. */
-export interface Parts {
+interface Parts {
   readonly indexed: Fields;
   /** Laid over `indexed`, it makes the whole. Absent when nothing is left over. */
   readonly rest?: Fields;

@@ -2,7 +2,7 @@ import type { IndexDeclaration } from '@rockpool/cloud';
 import { InvalidInput, RockpoolError } from '@rockpool/contracts';
 
 /** What a query asks of an index: equality on some fields, then perhaps an order. */
-export interface IndexNeed {
+interface IndexNeed {
   /** The collection's own name. */
   readonly collection: string;
   readonly scope: IndexDeclaration['scope'];

@@ -1,7 +1,7 @@
 import type { Snapshot } from '@rockpool/cloud';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { readError } from './firestore-errors.js';
-import { fingerprintOf, pageOf } from './page.js';
+import { fingerprintOf, pageOf, type ReadPage } from './page.js';
 import type { QueryPlan } from './query-plan.js';
 import { isExpired, storedOf } from './stored-document.js';
 
@@ -56,7 +56,7 @@ export class PageWatch<Data> {
     );
   }
 
-  #tell(documents: Parameters<typeof fingerprintOf>[0]['documents']): void {
+  #tell(documents: ReadPage['documents']): void {
     const page = { documents, hasMore: false };
     const seen = fingerprintOf(page);
     if (seen === this.#seen) return;
