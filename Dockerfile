@@ -30,7 +30,7 @@ RUN mkdir --parents /runtime/lib \
 
 FROM build AS fakes
 USER node
-EXPOSE 8085 8086 8087 8088 8089 8090
+EXPOSE 8087 8088 8089 8090 8091 8092 8093 8094 8095
 ENTRYPOINT ["/src/node_modules/.bin/node", "/src/libs/testkit/bin/google.mjs"]
 
 FROM build AS program

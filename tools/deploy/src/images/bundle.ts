@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { rolldown, type OutputChunk, type Plugin } from 'rolldown';
 import type { ImageSource } from './images.js';
 import { packageOf, runtimePackages } from './runtime-packages.js';
+import { quickStart, unusedModules } from './quick-start.js';
 import { absentPackages, filesBesideModules, jsonBesideModules } from './self-contained.js';
 
 /** One JavaScript file of a bundle. */
@@ -47,11 +48,19 @@ export async function bundleImage(image: ImageSource, { root, folder }: { root: 
     input: { main: entryId },
     platform: 'node',
     cwd: root,
+    // Importing one of these does nothing by itself, so what nobody uses of them is left out.
+    treeshake: {
+      moduleSideEffects: [
+        { test: /\/(apps|libs)\/[\w-]+\/dist\/(?!main\.js$)|\/@nestjs\/microservices\/|\/@google-cloud\/tasks\//, sideEffects: false },
+      ],
+    },
     transform: { define: { __dirname: 'import.meta.dirname', __filename: 'import.meta.filename' } },
     plugins: [
       entryModule(entry, image.defaultArguments),
       jsonBesideModules(),
       filesBesideModules(),
+      unusedModules(),
+      quickStart(),
       absentPackages(allowed),
       runtimeOnly(image, allowed),
     ],
@@ -63,6 +72,8 @@ export async function bundleImage(image: ImageSource, { root, folder }: { root: 
       entryFileNames: 'main.js',
       chunkFileNames: '[name]-[hash].js',
       sourcemap: true,
+      // Positions and names are enough to read a stack by; the sources are in the repository.
+      sourcemapExcludeSources: true,
       // Names stay: Nest and the logs call classes by them.
       minify: { compress: true, mangle: false, codegen: true },
     });

@@ -9,9 +9,7 @@ export const compileCacheFolder = '.compile-cache';
 /** Nothing answers on this port: RFC 863. */
 const nowhere = '127.0.0.1:9';
 
-/**
- * What an app is started with where no cloud is around: the settings it cannot do without, all of them leading nowhere. It comes up and finds itself not ready.
- */
+/** The settings that an app cannot do without, all of them leading nowhere. */
 const withoutCloud: Readonly<Record<string, string>> = {
   ROCKPOOL_ENGINE: 'google',
   GOOGLE_CLOUD_PROJECT: 'nowhere',
@@ -30,6 +28,11 @@ const withoutCloud: Readonly<Record<string, string>> = {
   METADATA_SERVER_DETECTION: 'none',
 };
 
+/** Variables that an image comes up with where there is no cloud and no emulator. It is not ready then, for it reaches nothing; the whole product needs none. */
+export function startsWithoutCloud(image: string): Readonly<Record<string, string>> {
+  return image === 'rockpool' ? {} : withoutCloud;
+}
+
 /**
  * Starts the bundle once, so that Node keeps what it compiled; later starts of the same bundle, by the same user and the same version of Node, are faster by that. Resolves
  * with the number of files that were kept, readable by everyone. Rejects when the program did not come up.
@@ -38,7 +41,7 @@ export async function warmCompileCache({ image, folder }: Bundle): Promise<numbe
   const cache = join(folder, compileCacheFolder);
   const run = await runProgram({
     folder,
-    environment: { NODE_COMPILE_CACHE: cache, NODE_COMPILE_CACHE_PORTABLE: '1', ...(image === 'rockpool' ? {} : withoutCloud) },
+    environment: { NODE_COMPILE_CACHE: cache, NODE_COMPILE_CACHE_PORTABLE: '1', ...startsWithoutCloud(image) },
     whenReady: async (url) => {
       await fetch(`${url}/healthz`);
     },

@@ -5,6 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { apps, appNames, type AppName } from '@rockpool/contracts';
 import { parseConfig, variableNames, type PlatformConfig } from '@rockpool/service/config';
 import { parseTenantsFile } from '@rockpool/tenancy';
+import { startProcess } from '@rockpool/testkit';
 import {
   imageEnvironment,
   instructionsOf,
@@ -111,6 +112,27 @@ describe('docker-compose.yml', () => {
       for (const port of expose!) expect(command!.join(' ')).toMatch(new RegExp(`[=:]${port}(,|$| )`));
     },
   );
+
+  it('gives the stand-ins arguments that they take', async () => {
+    const { command = [] } = compose.services['fakes']!;
+    // On this machine's loopback address, and any free ports.
+    const args = command.map((argument) => argument.replaceAll(/=\d{4}\b/g, '=0').replace('0.0.0.0', '127.0.0.1'));
+    const entrypoint = JSON.parse(
+      instructionsOf(
+        stages.find(({ name }) => name === 'fakes')!,
+        'ENTRYPOINT',
+      )[0]!,
+    ) as string[];
+    const fakes = await startProcess({
+      command: process.execPath,
+      args: [join(root, entrypoint[1]!.replace('/src/', '')), ...args],
+      readyLine: /^\{/,
+    });
+    const ready = JSON.parse(fakes.lines.find((line) => line.startsWith('{'))!) as { project: string; metadata: object };
+    expect(await fakes.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(ready.project).toBe(compose.services['ingress']!.environment!['GOOGLE_CLOUD_PROJECT']);
+    expect(Object.keys(ready.metadata)).toEqual(appNames);
+  });
 
   it('publishes ingress, console, the whole product and the traces, each on a port of its own of the loopback address', () => {
     const published = services.filter(([, { ports }]) => ports).map(([name, { ports }]) => [name, ports!] as const);

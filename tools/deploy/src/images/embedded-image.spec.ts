@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -19,6 +19,8 @@ describe('the image of the whole product', () => {
   let bundle: Bundle;
   let product: RunningProcess;
   let url: string;
+  /** Modes of the files with compiled code, before a start adds to them. */
+  let compiled: number[];
   let environment: Record<string, string>;
   const main = () => join(bundle.folder, 'main.js');
 
@@ -26,6 +28,10 @@ describe('the image of the whole product', () => {
     // Outside the repository: there is no node_modules above it.
     place = await mkdtemp(join(tmpdir(), 'rockpool-image-'));
     bundle = await bundled('rockpool', join(place, 'app'), '--warm');
+    const kept = await readdir(join(bundle.folder, compileCacheFolder), { recursive: true, withFileTypes: true });
+    compiled = await Promise.all(
+      kept.filter((entry) => entry.isFile()).map(async (entry) => (await stat(join(entry.parentPath, entry.name))).mode),
+    );
     const port = await freePort();
     url = `http://127.0.0.1:${port}`;
     environment = {
@@ -33,6 +39,8 @@ describe('the image of the whole product', () => {
       ROCKPOOL_DATA_DIR: join(place, 'data'),
       ROCKPOOL_KEY_FILE: join(place, 'keys', 'master.key'),
       ROCKPOOL_LOG_FORMAT: 'json',
+      NODE_COMPILE_CACHE: join(bundle.folder, compileCacheFolder),
+      NODE_COMPILE_CACHE_PORTABLE: '1',
       STAYS_INSIDE: pathToFileURL(`${bundle.folder}/`).href,
     };
     const began = performance.now();
@@ -90,6 +98,11 @@ describe('the image of the whole product', () => {
   it('loads no cloud, model or browser library when it starts', () => {
     const atStart = bundle.files.filter((file) => file.atStart).flatMap(({ packages }) => Object.keys(packages));
     expect(atStart.filter((name) => /^(@google-cloud\/|google-|@grpc\/|@ai-sdk\/|undici$|@clack\/)/.test(name))).toEqual([]);
+  });
+
+  it('carries the code that Node compiled, for every user to read', () => {
+    expect(compiled.length).toBeGreaterThan(10);
+    for (const mode of compiled) expect(mode & 0o444).toBe(0o444);
   });
 
   it('carries the licences of what is in it', async () => {
