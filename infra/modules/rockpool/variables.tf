@@ -13,6 +13,11 @@ variable "firestore_location" {
   description = "Where documents are kept, when not in the region: eur3 or nam5. It can never be changed."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.firestore_location == null || !var.customer_managed_key
+    error_message = "The key of yours is kept in the region, so documents have to be there too: leave firestore_location out, or customer_managed_key."
+  }
 }
 
 variable "database_id" {
@@ -63,6 +68,11 @@ variable "delivery" {
   description = "push: the dispatcher scales to zero. pull: it needs minInstances 1 and cpuAllocation always."
   type        = string
   default     = "push"
+
+  validation {
+    condition     = var.delivery == "push" || (var.delivery == "pull" && try(var.scaling["dispatcher"].minInstances >= 1 && var.scaling["dispatcher"].cpuAllocation == "always", false))
+    error_message = "delivery is push, or pull with scaling = { dispatcher = { minInstances = 1, cpuAllocation = \"always\" } }: nobody wakes a dispatcher that has to fetch."
+  }
 }
 
 variable "log_level" {

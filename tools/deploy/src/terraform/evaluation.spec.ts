@@ -216,6 +216,15 @@ const settings = {
     expect((await planOf(name, variables)).length).toBeGreaterThan(5);
   });
 
+  it('refuse what could not work: documents away from their key, a dispatcher that sleeps and has to fetch', async () => {
+    const refused = (variables: object) => planOf('modules/rockpool', { project_id: 'my-project', ...variables });
+    await expect(refused({ firestore_location: 'eur3', customer_managed_key: true })).rejects.toThrow(/documents have to be there too/);
+    await expect(refused({ delivery: 'pull' })).rejects.toThrow(/nobody wakes a dispatcher/);
+    await expect(refused({ delivery: 'pull', scaling: { dispatcher: { minInstances: 1, cpuAllocation: 'always' } } })).resolves.not.toEqual(
+      [],
+    );
+  });
+
   it('want the number of a repository, not its name', async () => {
     await expect(planOf('bootstrap', { project_id: 'my-project', github_repository_id: 'owner/name' })).rejects.toThrow(/is a number/);
   });
