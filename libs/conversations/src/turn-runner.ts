@@ -77,8 +77,9 @@ export class TurnRunner {
         claim = ran.claim;
       }
     } catch (error) {
-      if (codeOf(error) === 'stale_lease') return { kind: 'held', ownWake: false, retryAfterMs: 0 };
-      throw error;
+      if (codeOf(error) !== 'stale_lease') throw error;
+      this.options.onWarning('the lease was lost', error, claim.turn);
+      return { kind: 'held', ownWake: false, retryAfterMs: 0 };
     } finally {
       stopRenewing();
     }
@@ -208,7 +209,6 @@ export class TurnRunner {
   private keepLease(claim: Claim, lost: AbortController): () => void {
     let validUntil = performance.now() + this.leases.leaseMs;
     let busy = false;
-    let ended = false;
     const timer = setInterval(() => {
       if (busy) return;
       busy = true;
@@ -217,19 +217,14 @@ export class TurnRunner {
         .renew(claim)
         .then(() => (validUntil = renewedAt + this.leases.leaseMs))
         .catch((error: unknown) => {
-          // Given back while the renewal was under way: nothing was lost.
-          if (ended) return;
+          // Also when it was given back meanwhile, in which case there is nobody to tell.
+          if (codeOf(error) === 'stale_lease') return lost.abort(error);
           this.options.onWarning('the lease could not be renewed', error, claim.turn);
-          if (codeOf(error) === 'stale_lease' || performance.now() >= validUntil) {
-            lost.abort(codeOf(error) === 'stale_lease' ? error : new StaleLease('the lease ran out'));
-          }
+          if (performance.now() >= validUntil) lost.abort(new StaleLease('the lease ran out'));
         })
         .finally(() => (busy = false));
     }, this.leases.leaseMs / 3);
-    return () => {
-      ended = true;
-      clearInterval(timer);
-    };
+    return () => clearInterval(timer);
   }
 }
 
