@@ -59,9 +59,12 @@ export class Inbox {
   async append(tenantId: TenantId, message: InboundMessage, options: AppendOptions = {}): Promise<TurnRecord> {
     const { debounceMs, traceparent } = options;
     return this.documents.transaction(async (transaction) => {
-      const existing = await transaction.get<TurnRecord>(paths.turn(tenantId, message.eventId));
+      // Read together: one request where documents are far away.
+      const [existing, conversation] = await Promise.all([
+        transaction.get<TurnRecord>(paths.turn(tenantId, message.eventId)),
+        this.conversationFor(transaction, tenantId, message),
+      ]);
       if (existing) return existing.data;
-      const conversation = await this.conversationFor(transaction, tenantId, message);
       const overlap = conversation.overlap ?? options.overlap ?? 'followup';
       const seq = conversation.lastSeq + 1;
       const turn: TurnRecord = {
