@@ -154,6 +154,17 @@ describe('builders', () => {
     expect((await bench.job()).spent).toMatchObject({ tokens: 80 });
   });
 
+  it('that make more than their manager can read are read in part', async () => {
+    const build = work(here, 0, 'safe', () => 'x'.repeat(250_000));
+    bench = await JobBench.open({ kinds: [manager([part('a'), part('b')]), builder(build)] });
+    await bench.begin({ kind: 'manager' });
+    const { a, b } = await resultsOf();
+    for (const result of [a!.result, b!.result]) {
+      expect((result as string).length).toBeLessThan(120_000);
+      expect(result).toMatch(/^x{1000}.*The rest is left out\.\]$/);
+    }
+  });
+
   it.each([
     ['none', []],
     ['twins', [part('a'), part('a')]],

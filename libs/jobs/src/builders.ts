@@ -6,6 +6,7 @@ import type { BuilderResult, BuilderSpec } from './job-kind.js';
 import { jobPaths, type JobBudget, type JobRecord, type StepRecord } from './job-records.js';
 import { ended, readyNow, remainingOf } from './job-states.js';
 import type { JobTasks } from './job-tasks.js';
+import { cutTo, longestValueBytes, sized } from './json-size.js';
 
 /** Builders of one delegation. */
 const maxBuilders = 50;
@@ -13,11 +14,12 @@ const maxBuilders = 50;
 const maxDepth = 3;
 const keyPattern = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
 
-/** Refuses, with `invalid`, a delegation that could never end: twins, unknown or circular dependencies, too many, too deep. */
+/** Refuses, with `invalid` or `too_large`, a delegation that could never end: twins, unknown or circular dependencies, too many, too deep. */
 export function checkDelegation(manager: JobRecord, builders: readonly BuilderSpec[]): void {
   if (builders.length === 0 || builders.length > maxBuilders)
     throw new InvalidInput(`work is split between 1 to ${maxBuilders} builders, not ${builders.length}`);
   if (depthOf(manager) >= maxDepth) throw new InvalidInput(`work is passed on ${maxDepth} times at most`);
+  sized('what the builders are given', builders as unknown as Json);
   const byKey = new Map(builders.map((builder) => [builder.key, builder]));
   if (byKey.size !== builders.length) throw new InvalidInput('two builders have the same key');
   const done = new Set<string>();
@@ -59,14 +61,16 @@ export class Builders {
     const jobs = await this.of(from, manager, step.n);
     const latest = latestOf(jobs);
     const results: Record<string, BuilderResult> = {};
-    for (const spec of specsOf(step)) {
+    const specs = specsOf(step);
+    const share = Math.floor((longestValueBytes * 0.8) / specs.length);
+    for (const spec of specs) {
       const job = latest.get(spec.key);
       if (!job || !isFinal(job, spec)) return undefined;
       results[spec.key] = {
         jobId: job.jobId,
         state: job.state as BuilderResult['state'],
         attempts: job.parent!.attempt,
-        ...(job.result !== undefined && { result: job.result }),
+        ...(job.result !== undefined && { result: cutTo(share, job.result) }),
         ...(job.reason !== undefined && { reason: job.reason }),
       };
     }
@@ -140,7 +144,9 @@ export class Builders {
 
   private async unblock(waiting: JobRecord, needed: readonly JobRecord[]): Promise<void> {
     const path = jobPaths.job(waiting.tenantId, waiting.jobId);
-    const dependencies: Record<string, Json> = Object.fromEntries(needed.map((job) => [job.parent!.key, job.result ?? null]));
+    const dependencies: Record<string, Json> = Object.fromEntries(
+      needed.map((job) => [job.parent!.key, cutTo(Math.floor(longestValueBytes / needed.length), job.result ?? null)]),
+    );
     const ready = await this.documents.transaction(async (transaction) => {
       const job = (await transaction.get<JobRecord>(path))?.data;
       if (!job?.open || !job.blocked) return undefined;

@@ -67,7 +67,7 @@ export class JobCommands {
 
   private async detail(job: JobRecord): Promise<string> {
     const steps = await this.jobs.steps(job.tenantId, job.jobId, stepsShown);
-    const builders = (await this.jobs.builders(job.tenantId, job.jobId)).filter((builder) => builder.parent!.attempt > 0);
+    const builders = await this.jobs.builders(job.tenantId, job.jobId);
     const { progress, waiting, reason, spent } = job;
     return [
       this.lineOf(job),

@@ -4,6 +4,9 @@ import type { Clock } from './clock.js';
 import type { JobClaim, JobClaims } from './job-claims.js';
 import { jobPaths, type JobProgress, type JobRecord } from './job-records.js';
 
+const progressEveryMs = 1_000;
+const longestProgress = 1_000;
+
 /** A claimed job while a slice works on it: kept by a heartbeat, given up the moment it is cancelled or taken over. */
 export class JobHold {
   /** Aborts with `stale_lease` once the job is not ours any more. */
@@ -13,7 +16,9 @@ export class JobHold {
   #callOffHeartbeat: () => void = () => undefined;
   #unwatch: () => void = () => undefined;
   #progress: JobProgress | undefined;
-  #writingProgress: Promise<void> | undefined;
+  #writingProgress: Promise<void> = Promise.resolve();
+  #callOffProgress: (() => void) | undefined;
+  #progressAgainAt = 0;
   readonly #lost = new AbortController();
 
   private constructor(
@@ -57,29 +62,33 @@ export class JobHold {
     });
   }
 
-  /** Remembers the newest; what comes while one is being written replaces what waits. */
+  /** Stores the newest, once a second at most: what comes in between replaces what waits. */
   progress(text: string, fraction?: number): void {
-    this.#progress = { text, ...(fraction !== undefined && { fraction }), at: this.clock.now() };
-    this.#writingProgress ??= this.#writeProgress().finally(() => (this.#writingProgress = undefined));
+    const now = this.clock.now();
+    this.#progress = { text: text.slice(0, longestProgress), ...(fraction !== undefined && { fraction }), at: now };
+    if (this.#callOffProgress || this.#ended) return;
+    this.#callOffProgress = this.clock.wake(Math.max(now, this.#progressAgainAt), () => {
+      this.#callOffProgress = undefined;
+      this.#progressAgainAt = this.clock.now() + progressEveryMs;
+      this.#writingProgress = this.#writeProgress();
+    });
   }
 
   async end(): Promise<void> {
     this.#ended = true;
     this.#callOffHeartbeat();
+    this.#callOffProgress?.();
     this.#unwatch();
     await this.#writingProgress;
   }
 
   async #writeProgress(): Promise<void> {
-    while (this.#progress && !this.#ended) {
-      const progress = this.#progress;
-      this.#progress = undefined;
-      try {
-        await this.write((job) => ({ ...job, progress }));
-      } catch (error) {
-        if (codeOf(error) !== 'stale_lease') this.onWarning('progress could not be stored', error, this.#job);
-        return;
-      }
+    const progress = this.#progress;
+    if (!progress || this.#ended) return;
+    try {
+      await this.write((job) => ({ ...job, progress }));
+    } catch (error) {
+      if (codeOf(error) !== 'stale_lease') this.onWarning('progress could not be stored', error, this.#job);
     }
   }
 

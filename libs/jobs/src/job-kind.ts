@@ -29,13 +29,13 @@ export interface BuilderResult {
 
 /** What a job does next. */
 export type Decision =
-  /** Runs one of the kind's actions. `input` is what it is given, now and in every later try. */
+  /** Runs one of the kind's actions. `input` is what it is given, now and in every later try: at most 300,000 bytes of JSON. */
   | { readonly do: 'act'; readonly action: string; readonly input: Json }
   /** Nothing runs until then. Epoch milliseconds. */
   | { readonly do: 'wait'; readonly until: number }
   /** Nothing runs until somebody tells it something. The step's output is what was said, or `null` once `until` has come. */
   | { readonly do: 'ask'; readonly question?: string; readonly until?: number }
-  /** Builders run side by side, as far as they do not wait for each other; the job goes on once all have ended. The step's output is a {@link BuilderResult} by key. */
+  /** Builders run side by side, as far as they do not wait for each other; the job goes on once all have ended. The step's output is a {@link BuilderResult} by key; together they take 300,000 bytes, and results beyond an equal share are cut. */
   | { readonly do: 'delegate'; readonly builders: readonly BuilderSpec[] }
   | { readonly do: 'succeed'; readonly result: Json }
   | { readonly do: 'fail'; readonly reason: string };
@@ -64,7 +64,7 @@ export interface StepContext {
   readonly remaining: JobBudget;
   /** Counts against the budget, also when the try fails afterwards. */
   spend(usage: Partial<Omit<JobSpent, 'steps'>>): void;
-  /** Says how far it is. Stored as often as storage keeps up; whoever displays it throttles. */
+  /** Says how far it is. The newest is stored, once a second at most; whoever displays it throttles. */
   progress(text: string, fraction?: number): void;
 }
 
@@ -83,7 +83,7 @@ export interface StepAction {
   readonly timeoutMs?: number;
   /** Default 5. */
   readonly maxAttempts?: number;
-  /** Resolves with what is stored as the step's output: at most 500,000 characters of JSON. */
+  /** Resolves with what is stored as the step's output: at most 300,000 bytes of JSON. */
   run(input: Json, context: StepContext): Promise<Json>;
 }
 

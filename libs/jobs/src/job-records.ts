@@ -200,5 +200,6 @@ export const jobIndexes: readonly IndexDeclaration[] = [
     { collection: 'jobs', scope, fields: ['state', 'createdAt'] },
     { collection: 'jobs', scope, fields: ['conversationId', 'createdAt'] },
     { collection: 'jobs', scope, fields: ['conversationId', 'open', 'createdAt'] },
+    { collection: 'jobs', scope, fields: ['conversationId', 'state', 'createdAt'] },
   ]),
 ];

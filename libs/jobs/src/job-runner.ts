@@ -1,5 +1,5 @@
 import type { Documents, Json } from '@rockpool/cloud';
-import { codeOf, crashPoint, isTerminal, type RunJobSlice } from '@rockpool/contracts';
+import { codeOf, crashPoint, InvalidInput, isTerminal, type RunJobSlice } from '@rockpool/contracts';
 import { checkDelegation, type Builders } from './builders.js';
 import type { Clock } from './clock.js';
 import type { JobClaims, JobClaimResult } from './job-claims.js';
@@ -7,6 +7,7 @@ import { JobHold } from './job-hold.js';
 import type { Decision, JobKind, JobKinds, StepAction } from './job-kind.js';
 import { idempotencyKeyOf, isEnded, jobPaths, type JobRecord, type StepRecord, type Waiting } from './job-records.js';
 import { ended, exhausted, readyNow, waitingFor, type Ending } from './job-states.js';
+import { sized } from './json-size.js';
 import type { OnJobWarning, Settlement } from './settlement.js';
 import { inSpan, startedBy } from './spans.js';
 import { StepRun, timeoutOf, type SliceBounds } from './step-run.js';
@@ -112,7 +113,7 @@ export class JobRunner {
     let decision: Decision;
     try {
       decision = await kind.next({ job: hold.job, steps, now: this.options.clock.now() });
-      if (decision.do === 'delegate') checkDelegation(hold.job, decision.builders);
+      check(decision, hold.job);
     } catch (error) {
       if (isTerminal(error)) return this.finish(hold, { state: 'failed', reason: (error as Error).message });
       return this.stumble(hold, error);
@@ -293,6 +294,26 @@ export class JobRunner {
       cursor = page.nextCursor;
     } while (cursor);
     return steps;
+  }
+}
+
+/** Refuses what could not be stored, or would never be over. */
+function check(decision: Decision, job: JobRecord): void {
+  switch (decision.do) {
+    case 'act':
+      sized(`the input of ${decision.action}`, decision.input);
+      return;
+    case 'wait':
+    case 'ask':
+      if (decision.until !== undefined && !Number.isFinite(decision.until)) throw new InvalidInput('the time to wait for is not a time');
+      return;
+    case 'delegate':
+      return checkDelegation(job, decision.builders);
+    case 'succeed':
+      sized('the result', decision.result);
+      return;
+    case 'fail':
+      return;
   }
 }
 

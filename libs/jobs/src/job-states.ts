@@ -6,10 +6,13 @@ import { longestAheadMs } from './job-tasks.js';
 export type Ending =
   { readonly state: 'succeeded'; readonly result: Json } | { readonly state: 'failed' | 'cancelled'; readonly reason: string };
 
+const longestReason = 2_000;
+
 /** The job as it is for ever, but for an operator's retry. Whoever held it holds nothing any more. */
 export function ended(job: JobRecord, ending: Ending, now: number): JobRecord {
   const { lease: _, place: __, line: ___, stood: ____, waiting: _____, blocked: ______, ...rest } = job;
-  return { ...rest, ...ending, open: false, unsettled: true, fence: job.fence + 1, finishedAt: now, updatedAt: now };
+  const reason = 'reason' in ending && { reason: ending.reason.slice(0, longestReason) };
+  return { ...rest, ...ending, ...reason, open: false, unsettled: true, fence: job.fence + 1, finishedAt: now, updatedAt: now };
 }
 
 /** The job with a task of its own to come, at once, which supersedes all earlier ones. */

@@ -1,4 +1,5 @@
 import { alice, chat, JobBench, minute, ScriptedKind, sequence, work } from './testing/job-bench.js';
+import { atCrashPoints } from './testing/crashes.js';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { InvalidInput, OutcomeUnknown, RetryLater, TerminalError } from '@rockpool/contracts';
 import type { JobView, StepAction, StepContext } from './job-kind.js';
@@ -98,6 +99,17 @@ describe('a step that fails', () => {
     expect((await bench.ended()).reason).toMatch(/^too_large: /);
   });
 
+  it('by asking for too much, or for a time that is none, fails its job', async () => {
+    const large = new ScriptedKind('large', () => ({ do: 'act', action: 'it', input: 'ü'.repeat(200_000) }));
+    const timeless = new ScriptedKind('timeless', () => ({ do: 'wait', until: NaN }));
+    const wordy = new ScriptedKind('wordy', () => ({ do: 'succeed', result: 'x'.repeat(300_000) }));
+    bench = await JobBench.open({ kinds: [large, timeless, wordy] });
+    for (const kind of ['large', 'timeless', 'wordy']) await bench.begin({ kind }, kind);
+    expect(await bench.ended('large')).toMatchObject({ reason: 'the input of it has 400002 bytes; at most 300000 are kept' });
+    expect(await bench.ended('timeless')).toMatchObject({ reason: 'the time to wait for is not a time' });
+    expect(await bench.ended('wordy')).toMatchObject({ reason: 'the result has 300002 bytes; at most 300000 are kept' });
+  });
+
   it('by not existing is a step that failed', async () => {
     const kind = new ScriptedKind('once', ({ steps }) =>
       steps[0] ? { do: 'fail', reason: steps[0].error!.code } : { do: 'act', action: 'nothing', input: null },
@@ -151,6 +163,19 @@ describe('a step that must not be repeated', () => {
     await bench.begin({ kind: 'once' });
     expect(await bench.ended()).toMatchObject({ state: 'failed', reason: 'outcome_unknown: the process died while it was being done' });
     expect(begun).toBe(1);
+  });
+
+  it('is given a moment to be done when the process ends', async () => {
+    const reached = Promise.withResolvers<void>();
+    const finish = Promise.withResolvers<string>();
+    bench = await JobBench.open({ kinds: [once(mail(() => (reached.resolve(), finish.promise)))] });
+    await bench.begin({ kind: 'once', conversationId: chat });
+    await reached.promise;
+    bench.shutdown[0]!.abort(new Error('shutting down'));
+    finish.resolve('sent');
+    await bench.engine.until('it to be given back', () => bench.results.length === 1, 0);
+    expect(bench.results).toEqual([{ kind: 'given-back' }]);
+    expect(await bench.steps()).toMatchObject([{ state: 'succeeded', output: 'sent' }]);
   });
 
   it('but was refused, or put off, was not done: nobody is asked', async () => {
@@ -279,6 +304,37 @@ describe('a job', () => {
     bench.start();
     expect(await bench.ended()).toMatchObject({ state: 'succeeded' });
     expect(await bench.steps()).toMatchObject([{ attempts: 1 }]);
+  });
+
+  it('is given back also when its process ends between a step and its record', async () => {
+    const signals: boolean[] = [];
+    const action: StepAction = {
+      repeat: 'safe',
+      run: (_input, { signal }) => (signals.push(signal.aborted), signals.length > 1 ? Promise.resolve(1) : never),
+    };
+    bench = await JobBench.open({ kinds: [once(action)] });
+    atCrashPoints(
+      (point) => point === 'after-step-record' && bench.shutdown.length === 1 && bench.shutdown[0]!.abort(new Error('shutting down')),
+    );
+    await bench.begin({ kind: 'once' });
+    await bench.engine.until('it to be given back', () => bench.results.length === 1, 0);
+    bench.start();
+    expect(await bench.ended()).toMatchObject({ state: 'succeeded' });
+    expect(signals).toEqual([true, false]);
+  });
+
+  it('can be watched', async () => {
+    const gate = Promise.withResolvers<null>();
+    bench = await JobBench.open({
+      kinds: [once({ repeat: 'safe', run: (_input, { progress }) => (progress('half', 0.5), gate.promise) })],
+    });
+    const { jobId } = await bench.begin({ kind: 'once' });
+    const seen: string[] = [];
+    const stop = await bench.jobs.watch(alice, jobId, ({ state, progress }) => seen.push(`${state} ${progress?.text ?? ''}`));
+    await bench.engine.until('the progress', () => seen.includes('running half'));
+    gate.resolve(null);
+    await bench.engine.until('the end', () => seen.includes('succeeded half'));
+    stop();
   });
 
   it('keeps its lease through a step that is longer than it, and remembers the newest progress', async () => {

@@ -4,6 +4,7 @@ import type { Clock } from './clock.js';
 import type { JobCreation } from './job-creation.js';
 import { jobPaths, type JobBudget, type JobNumberRecord, type JobRecord, type JobState, type StepRecord } from './job-records.js';
 import { readyNow } from './job-states.js';
+import { sized } from './json-size.js';
 import type { JobTasks } from './job-tasks.js';
 import type { Settlement } from './settlement.js';
 
@@ -48,7 +49,6 @@ export type StepVerdict =
 const dayMs = 86_400_000;
 const longestAllowedMs = 366 * dayMs;
 const longestTitle = 200;
-const longestInput = 500_000;
 
 /** What people and agents do with jobs: start, look, cancel, tell, retry. Every method bears being repeated. */
 export class Jobs {
@@ -60,12 +60,11 @@ export class Jobs {
     private readonly clock: Clock,
   ) {}
 
-  /** Starts a job, or resolves with the one that has this id. Rejects with `invalid` when a limit is broken. */
+  /** Starts a job, or resolves with the one that has this id. Rejects with `invalid` or `too_large` when a limit is broken. */
   async start(tenantId: TenantId, start: JobStart): Promise<JobRecord> {
     const { priority = 'normal', budget = {}, allowedMs = dayMs, title, ...rest } = start;
     if (!(allowedMs > 0 && allowedMs <= longestAllowedMs)) throw new InvalidInput('a job is given up to a year');
-    if (JSON.stringify(start.input).length > longestInput)
-      throw new InvalidInput(`the input of a job has at most ${longestInput} characters`);
+    sized('the input of the job', start.input);
     checkBudget(budget);
     return this.creation.numbered({ ...rest, tenantId, priority, budget, allowedMs, title: title.slice(0, longestTitle) });
   }
@@ -109,6 +108,12 @@ export class Jobs {
     return { items: page.items.map(({ data }) => data), ...(page.nextCursor && { nextCursor: page.nextCursor }) };
   }
 
+  /** Calls with the job as it is now, and after each change of it until the function it resolves with is called. */
+  async watch(tenantId: TenantId, jobId: JobId, listener: (job: JobRecord) => void): Promise<() => void> {
+    const query = { from: { collection: jobPaths.jobs(tenantId) }, where: { jobId }, limit: 1 };
+    return this.documents.watch<JobRecord>(query, ({ items: [job] }) => job && listener(job.data));
+  }
+
   /** What the job did, in order, the newest `limit` (at most 1,000) of it. */
   async steps(tenantId: TenantId, jobId: JobId, limit = 1000): Promise<StepRecord[]> {
     const page = await this.documents.query<StepRecord>({
@@ -141,7 +146,8 @@ export class Jobs {
 
   /** Answers a job that waits for a message; it goes on with that. Rejects with `conflict` when it does not wait for one. */
   async tell(tenantId: TenantId, jobId: JobId, message: Json): Promise<JobRecord> {
-    return this.resume(tenantId, jobId, 'message', (step, now) => ({ ...step, state: 'succeeded', output: message, finishedAt: now }));
+    const output = sized('the message', message);
+    return this.resume(tenantId, jobId, 'message', (step, now) => ({ ...step, state: 'succeeded', output, finishedAt: now }));
   }
 
   /** Says what becomes of a step that may or may not have been done. Rejects with `conflict` when the job does not wait for that. */
@@ -149,7 +155,7 @@ export class Jobs {
     return this.resume(tenantId, jobId, 'decision', (step, now) => {
       if (verdict.kind === 'repeat') return { ...step, state: 'retrying' };
       if (verdict.kind === 'failed') return { ...step, state: 'failed', finishedAt: now };
-      return { ...step, state: 'succeeded', output: verdict.output ?? null, finishedAt: now };
+      return { ...step, state: 'succeeded', output: sized('the output', verdict.output), finishedAt: now };
     });
   }
 

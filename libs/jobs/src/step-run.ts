@@ -1,10 +1,11 @@
 import type { Json } from '@rockpool/cloud';
-import { codeOf, crashPoint, InvalidInput, isRockpoolError, isTerminal, outcomeOf, TerminalError } from '@rockpool/contracts';
+import { codeOf, crashPoint, InvalidInput, isRockpoolError, isTerminal, outcomeOf } from '@rockpool/contracts';
 import { waitUntil, type Clock } from './clock.js';
 import type { JobHold } from './job-hold.js';
-import type { StepAction } from './job-kind.js';
+import type { StepAction, StepContext } from './job-kind.js';
 import { jobPaths, type JobSpent, type StepRecord, type StepState } from './job-records.js';
 import { remainingOf } from './job-states.js';
+import { sized } from './json-size.js';
 import { inSpan } from './spans.js';
 
 /** What a try of a step came to. `again`: it is on record that another one follows, not before `at`. `interrupted`: the process is ending. */
@@ -23,7 +24,8 @@ const defaultTimeoutMs = 5 * 60_000;
 const longestTimeoutMs = 20 * 60_000;
 const defaultMaxAttempts = 5;
 const longestBackoffMs = 60_000;
-const longestOutputCharacters = 500_000;
+/** For the end of what must not be done twice, within the ten seconds that a process has. */
+const askGraceMs = 5_000;
 
 /** How long one try may take. */
 export function timeoutOf(action: StepAction): number {
@@ -49,32 +51,23 @@ export class StepRun {
     await this.record(begun);
     crashPoint('after-step-record');
     const spent = { tokens: 0, costUsd: 0 };
-    const timeout = new AbortController();
-    const timeoutMs = Math.min(timeoutOf(action), bounds.endsAt - this.clock.now());
-    const stopTimer = this.clock.wake(this.clock.now() + timeoutMs, () =>
-      timeout.abort(new Error(`it took longer than ${Math.round(timeoutMs / 1000)} s`)),
-    );
+    let output: Json;
     try {
-      const signal = AbortSignal.any([this.hold.signal, bounds.signal, timeout.signal]);
-      const output = checkedOutput(await this.run(begun, action, signal, spent));
-      crashPoint('after-step-before-record');
-      return await this.end(begun, 'succeeded', { output, spent });
+      output = await this.run(begun, action, bounds, spent);
     } catch (error) {
       // Lost: nothing can be written, and whoever has the job now decides.
       if (this.hold.signal.aborted) throw this.hold.signal.reason;
-      if (codeOf(error) === 'stale_lease') throw error;
-      if (bounds.signal.aborted && action.repeat !== 'ask') {
+      if (action.repeat === 'ask' && mayBeDone(error)) return this.unknown(begun, error, spent);
+      if (bounds.signal.aborted && !isTerminal(error)) {
         // Not its fault, so not a try.
         await this.record({ ...begun, state: 'retrying', attempts: step.attempts }, spent);
         return { kind: 'interrupted' };
       }
-      const unclear = action.repeat === 'ask' && mayBeDone(error);
-      if (unclear) return await this.unknown(begun, error, spent);
-      if (isTerminal(error) || begun.attempts >= maxAttempts) return await this.end(begun, 'failed', { error: errorOf(error), spent });
-      return await this.again(begun, error, spent);
-    } finally {
-      stopTimer();
+      if (isTerminal(error) || begun.attempts >= maxAttempts) return this.end(begun, 'failed', { error: errorOf(error), spent });
+      return this.again(begun, error, spent);
     }
+    crashPoint('after-step-before-record');
+    return this.end(begun, 'succeeded', { output, spent });
   }
 
   /** Ends a step, and puts what it used up on the job's account. */
@@ -93,35 +86,61 @@ export class StepRun {
     return true;
   }
 
-  private async run(step: StepRecord, action: StepAction, signal: AbortSignal, spent: { tokens: number; costUsd: number }): Promise<Json> {
+  /** Runs the action until it is done, or until something ends it: the loss of the job, the end of the process, its own time, or the job's. */
+  private async run(step: StepRecord, action: StepAction, bounds: SliceBounds, spent: { tokens: number; costUsd: number }): Promise<Json> {
     const { job } = this.hold;
+    const now = this.clock.now();
+    const timeoutMs = Math.min(timeoutOf(action), bounds.endsAt - now, job.deadlineAt - now);
+    const timeout = new AbortController();
+    const stopTimer = this.clock.wake(now + timeoutMs, () =>
+      timeout.abort(new Error(`it took longer than ${Math.round(timeoutMs / 1000)} s`)),
+    );
+    const ending = new AbortController();
+    let stopGrace: () => void = () => undefined;
+    const end = (): void => {
+      // What must not be done twice is given a moment to be done once.
+      if (action.repeat !== 'ask') ending.abort(bounds.signal.reason);
+      else stopGrace = this.clock.wake(this.clock.now() + askGraceMs, () => ending.abort(bounds.signal.reason));
+    };
+    bounds.signal.addEventListener('abort', end, { once: true });
+    if (bounds.signal.aborted) end();
+    const signal = AbortSignal.any([this.hold.signal, ending.signal, timeout.signal]);
     const attributes = {
       'rockpool.job.id': job.jobId,
       'rockpool.job.step': step.n,
       'rockpool.job.step.name': step.name,
       'rockpool.job.step.attempt': step.attempts,
     };
-    return inSpan('job step', attributes, () =>
-      unlessAborted(
-        action.run(step.input, {
-          tenantId: job.tenantId,
-          jobId: job.jobId,
-          ...(job.conversationId && { conversationId: job.conversationId }),
-          step: step.n,
-          attempt: step.attempts,
-          idempotencyKey: step.idempotencyKey,
-          signal,
-          remaining: remainingOf(job),
-          spend: ({ tokens = 0, costUsd = 0 }) => {
-            if (!(tokens >= 0 && costUsd >= 0)) throw new InvalidInput('what a step uses up is not negative');
-            spent.tokens += tokens;
-            spent.costUsd += costUsd;
-          },
-          progress: (text, fraction) => this.hold.progress(text, fraction),
-        }),
-        signal,
-      ),
-    );
+    try {
+      return await inSpan('job step', attributes, async () => {
+        const output = await unlessAborted(action.run(step.input, this.contextOf(step, signal, spent)), signal);
+        return sized('what the step made', output);
+      });
+    } finally {
+      stopTimer();
+      stopGrace();
+      bounds.signal.removeEventListener('abort', end);
+    }
+  }
+
+  private contextOf(step: StepRecord, signal: AbortSignal, spent: { tokens: number; costUsd: number }): StepContext {
+    const { job } = this.hold;
+    return {
+      tenantId: job.tenantId,
+      jobId: job.jobId,
+      ...(job.conversationId && { conversationId: job.conversationId }),
+      step: step.n,
+      attempt: step.attempts,
+      idempotencyKey: step.idempotencyKey,
+      signal,
+      remaining: remainingOf(job),
+      spend: ({ tokens = 0, costUsd = 0 }) => {
+        if (!(tokens >= 0 && costUsd >= 0)) throw new InvalidInput('what a step uses up is not negative');
+        spent.tokens += tokens;
+        spent.costUsd += costUsd;
+      },
+      progress: (text, fraction) => this.hold.progress(text, fraction),
+    };
   }
 
   private async again(step: StepRecord, error: unknown, spent: StepRecord['spent']): Promise<StepResult> {
@@ -178,17 +197,6 @@ function sum(one: StepRecord['spent'], other: StepRecord['spent']): StepRecord['
 function withSpent(step: StepRecord, spent: StepRecord['spent']): Pick<StepRecord, 'spent'> {
   const total = sum(step.spent, spent);
   return total ? { spent: total } : {};
-}
-
-function checkedOutput(output: Json): Json {
-  const json = JSON.stringify(output) as string | undefined;
-  if (json === undefined) return null;
-  if (json.length > longestOutputCharacters) {
-    throw new TerminalError(`what the step made has ${json.length} characters; at most ${longestOutputCharacters} are kept`, {
-      code: 'too_large',
-    });
-  }
-  return output;
 }
 
 /** Rejects as soon as the signal aborts, whether or not the work listens; what a deaf one says later is not heard. */

@@ -1,6 +1,6 @@
 import type { CrashPoint } from '@rockpool/contracts';
 
-type Hook = (point: CrashPoint) => void;
+type Hook = (point: CrashPoint) => unknown;
 
 let atPoint: Hook = () => undefined;
 
