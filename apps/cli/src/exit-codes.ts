@@ -20,7 +20,7 @@ Exit codes:
   0   done
   1   done, and there is a problem; or refused
   2   wrong usage
-  69  no instance answers, or the data folder cannot be opened
+  69  no instance answers, or the engine (its data folder) cannot be opened
   78  wrong configuration: tenants.yaml, an environment variable, the admin token`;
 
 /** Thrown to end a command with a message to the operator and one of the documented codes. */

@@ -58,7 +58,7 @@ async function one(action: BulkAction, event: string, id: string | undefined, op
   print(`${named.tenantId}/${named.eventId} is ${turn.state}${action === 'replay' ? ' again' : ''}.`);
 }
 
-async function many(action: BulkAction, { controlPlane, url }: Connection, options: BulkOptions): Promise<void> {
+async function many(action: BulkAction, { controlPlane, url, config }: Connection, options: BulkOptions): Promise<void> {
   if (options.cancel !== undefined) {
     const operation = await controlPlane.cancelOperation(await idOf(controlPlane, options.cancel));
     return options.json ? printJson(operation) : print(`${operation.id} is cancelled. ${progress(operation)}`);
@@ -70,7 +70,8 @@ async function many(action: BulkAction, { controlPlane, url }: Connection, optio
     print(
       `${operation.id} has begun: ${action} ${events(operation.planned)}. To follow it: rockpool inbox ${action} --watch ${operation.id}`,
     );
-    if (url === undefined) print(color('yellow', 'No instance runs on this data folder: it is worked off once one does (npm start).'));
+    if (url === undefined && config.ROCKPOOL_ENGINE === 'embedded')
+      print(color('yellow', 'No instance runs on this data folder: it is worked off once one does (npm start).'));
     return;
   }
   if (options.watch !== undefined) return watch(controlPlane, await idOf(controlPlane, options.watch), options);

@@ -25,7 +25,10 @@ export interface Connection {
 export function onInstance(command: Command, examples: readonly string[]): Command {
   return command
     .option('--json', 'print JSON')
-    .option('--url <url>', 'work on the instance at this address (default: the one that runs on this data folder)')
+    .option(
+      '--url <url>',
+      'work on the instance at this address (default: the one that runs on this data folder; with the google engine, the engine itself)',
+    )
     .option('--data-dir <folder>', 'data folder of the installation (default: $ROCKPOOL_DATA_DIR, else ./.rockpool)')
     .addHelpText('after', `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n${exitCodesHelp}`);
 }
