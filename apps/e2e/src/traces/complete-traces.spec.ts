@@ -52,7 +52,8 @@ async function answeredSince(): Promise<Answered[]> {
   for (const { eventId } of answered) {
     said.add(eventId);
     let spans = await spansOf(eventId);
-    while (missingIn(eventId, spans).length > 0 && performance.now() < giveUpAt) {
+    // A span is kept before those that it is a part of have ended.
+    while (missingIn(eventId, spans).length + strayIn(spans).length > 0 && performance.now() < giveUpAt) {
       await pause(50);
       spans = await spansOf(eventId);
     }
