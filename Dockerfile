@@ -35,7 +35,7 @@ ENTRYPOINT ["/src/node_modules/.bin/node", "/src/libs/testkit/bin/google.mjs"]
 
 FROM build AS program
 ARG APP=rockpool
-RUN install --directory --owner=65532 --group=65532 /app /data /keys
+RUN install --directory --owner=65532 --group=65532 /app && install --directory --owner=65532 --group=65532 --mode=700 /data /keys
 # Node uses compiled code only for the user, the file and the version that it was made for: all three are those of the last stage.
 USER 65532:65532
 RUN HOME=/tmp node tools/deploy/dist/images/main.js "$APP" --out /app --warm
@@ -48,7 +48,8 @@ COPY --from=program --chown=65532:65532 /data /data
 COPY --from=program --chown=65532:65532 /keys /keys
 COPY --from=program /app /app
 COPY docker/healthcheck.mjs /healthcheck.mjs
-ENV NODE_ENV=production \
+ENV HOME=/home/nonroot \
+    NODE_ENV=production \
     NODE_COMPILE_CACHE=/app/.compile-cache \
     NODE_COMPILE_CACHE_PORTABLE=1 \
     PORT=8080 \
