@@ -62,13 +62,15 @@ export class Balancer {
     return new Promise((resolve) => {
       const { method, url, rawHeaders } = incoming;
       const outgoing = request({ host: '127.0.0.1', port, method, path: url, headers: headersOf(rawHeaders, body), agent: this.agent });
-      response.once('close', () => outgoing.destroy());
+      const abandon = () => outgoing.destroy();
+      response.once('close', abandon);
       outgoing.once('response', (answer) => {
         response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
         answer.once('error', () => response.destroy());
         answer.pipe(response).once('close', () => resolve('answered'));
       });
       outgoing.once('error', (error: NodeJS.ErrnoException) => {
+        response.off('close', abandon);
         if (error.code === 'ECONNREFUSED') return resolve('refused');
         if (response.headersSent) response.destroy();
         else end(response, 502);
