@@ -56,8 +56,9 @@ describe('a kill', () => {
       fc.asyncProperty(
         fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 5 }),
         fc.boolean(),
-        async (distances, deadAreKnown) => {
-          bench = await JobBench.open({ kinds: [alternating(6, minute)], deadAreKnown });
+        fc.boolean(),
+        async (distances, deadAreKnown, noisy) => {
+          bench = await JobBench.open({ kinds: [alternating(6, minute)], deadAreKnown, noisy });
           try {
             let passed = 0;
             bench.killAt(() => bench.kills < distances.length && ++passed >= distances[bench.kills]! && ((passed = 0), true));
@@ -127,6 +128,15 @@ describe('a kill', () => {
 });
 
 describe('a task', () => {
+  it('that comes again and again beside old ones, through a job of an hour, is worked on once', async () => {
+    bench = await JobBench.open({ kinds: [alternating(12, 5 * minute)], noisy: true });
+    await bench.begin({ kind: 'long' });
+    expect(await bench.ended()).toMatchObject({ state: 'succeeded', steps: 12 });
+    expect(bench.world.repeated).toBe(0);
+    expect([...bench.results, ...bench.noise].filter(({ kind }) => kind === 'ended')).toHaveLength(1);
+    expect(bench.outcomes.tellings).toBe(1);
+  });
+
   it('that comes twice, late, or for a job that has ended does nothing', async () => {
     bench = await JobBench.open({ kinds: [alternating(4, 8 * minute)], sliceMs: 20 * minute });
     const job = await bench.begin({ kind: 'long' });

@@ -36,7 +36,7 @@ export type Firing =
   | { readonly kind: 'held'; readonly retryAfterMs: number };
 
 /** An occurrence is late for so long before it counts as missed. Longer than it takes the sweep to mend a lost task. */
-export const missedAfterMs = 5 * 60_000;
+const missedAfterMs = 5 * 60_000;
 const endedKeptMs = 30 * 86_400_000;
 
 /** Fires occurrences: the effect first, under the occurrence's own id, then the schedule moves on. Never early, and once however often it is asked. */

@@ -57,7 +57,7 @@ export function sequence(name: string, actions: readonly string[], does: Record<
 }
 
 /** What was said to people, each thing once, in order. */
-export class HeardOutcomes extends JobOutcomes {
+class HeardOutcomes extends JobOutcomes {
   readonly heard = new Map<EventId, JobRecord>();
   tellings = 0;
 
@@ -72,7 +72,7 @@ export class HeardOutcomes extends JobOutcomes {
 }
 
 /** The outside world, which does a keyed effect once and notes every other. */
-export class World {
+class World {
   readonly keyed = new Map<string, number>();
   readonly unkeyed: string[] = [];
   /** How often each step's action was begun. */
@@ -97,6 +97,8 @@ export interface JobBenchOptions {
   readonly shared?: number;
   /** As in an engine of one process: who has died is known to be dead. Default: a lease must run out. */
   readonly deadAreKnown?: boolean;
+  /** Tasks come several times, and old ones again. */
+  readonly noisy?: boolean;
   /** What a request is given; Cloud Tasks' own longest by default. */
   readonly sliceMs?: number;
 }
@@ -106,6 +108,8 @@ export class JobBench {
   readonly outcomes = new HeardOutcomes();
   readonly world = new World();
   readonly results: SliceResult[] = [];
+  /** What repeated tasks came to, when they did not find that there was nothing to do. */
+  readonly noise: SliceResult[] = [];
   readonly warnings: string[] = [];
   readonly shutdown: AbortController[] = [];
   kills = 0;
@@ -114,6 +118,7 @@ export class JobBench {
   #life!: Life;
   #platform!: JobPlatform;
   #starts = 0;
+  readonly #seen: RunJobSlice[] = [];
 
   private constructor(
     readonly engine: TestEngine,
@@ -249,9 +254,21 @@ export class JobBench {
     await this.engine.close();
   }
 
+  /** The same task again, and every older one: what a queue that delivers at least once, in no order, may do at its worst. */
+  #makeNoise(life: Life, task: RunJobSlice): void {
+    this.#seen.push(task);
+    for (const again of this.#seen.slice(-5)) {
+      void this.slice(again).then(
+        (result) => life.alive && result.kind !== 'duplicate' && result.kind !== 'held' && this.noise.push(result),
+        (error: unknown) => life.alive && this.warnings.push(String(error)),
+      );
+    }
+  }
+
   async #receive(body: Buffer): Promise<{ status: number; headers?: Record<string, string> }> {
     const life = this.#life;
     const task = runJobSlice.parse(JSON.parse(body.toString()));
+    if (this.options.noisy) this.#makeNoise(life, task);
     this.running++;
     const answered = await Promise.race([this.slice(task).catch((error: unknown) => error as Error), life.died.then(() => undefined)]);
     if (!life.alive || answered === undefined) return { status: 502 };
