@@ -1,7 +1,7 @@
 import type { Random } from '@rockpool/testkit';
 
 /** Somewhere a tenant's people write, by its number: private chats, then a group, then conversations over Standard Webhooks. */
-export type PlaceNumber = number;
+type PlaceNumber = number;
 export const places = { chats: 2, groups: 1, webhooks: 2 };
 const placeCount = places.chats + places.groups + places.webhooks;
 const telegramPlaceCount = places.chats + places.groups;
