@@ -154,6 +154,8 @@ function listenProblem(code: string | undefined, host: string, port: number): st
 }
 
 const idleSweepMs = 20;
+/** Of the time to drain events, what handlers have to end by themselves; the rest is for giving back what they did not end. */
+const handlersShare = 0.7;
 
 interface Stoppable {
   readonly app: NestFastifyApplication;
@@ -183,7 +185,7 @@ async function stop({ app, bus, cloud, readiness, shutdown, tracing, log, timeou
           shutdown.begin();
         },
       },
-      { name: 'drain events', until: 0.5, run: (remainingMs) => bus.close(remainingMs) },
+      { name: 'drain events', until: 0.5, run: (remainingMs) => bus.close(remainingMs * handlersShare) },
       { name: 'drain requests', until: 0.7, run: () => drained.promise },
       {
         name: 'close connections',
