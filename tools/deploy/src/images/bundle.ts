@@ -8,7 +8,7 @@ import { quickStart, unusedModules } from './quick-start.js';
 import { absentPackages, filesBesideModules, jsonBesideModules } from './self-contained.js';
 
 /** One JavaScript file of a bundle. */
-export interface BundledFile {
+interface BundledFile {
   readonly name: string;
   readonly bytes: number;
   /** Loaded when the process starts; others are loaded when they are needed. */

@@ -6,6 +6,9 @@ import { runProgram } from './started-program.js';
 /** Where a bundle keeps its compiled code, inside its folder: `NODE_COMPILE_CACHE` of whoever starts it. */
 export const compileCacheFolder = '.compile-cache';
 
+/** The exit code of an app that cannot reach its cloud, of sysexits.h. */
+export const cloudUnavailable = 69;
+
 /** Nothing answers on this port: RFC 863. */
 const nowhere = '127.0.0.1:9';
 
@@ -35,7 +38,8 @@ export function startsWithoutCloud(image: string): Readonly<Record<string, strin
 
 /**
  * Starts the bundle once, so that Node keeps what it compiled; later starts of the same bundle, by the same user and the same version of Node, are faster by that. Resolves
- * with the number of files that were kept, readable by everyone. Rejects when the program did not come up.
+ * with the number of files that were kept, readable by everyone. Rejects when the program ends for another reason
+ * than that there is no cloud.
  */
 export async function warmCompileCache({ image, folder }: Bundle): Promise<number> {
   const cache = join(folder, compileCacheFolder);
@@ -46,7 +50,9 @@ export async function warmCompileCache({ image, folder }: Bundle): Promise<numbe
       await fetch(`${url}/healthz`);
     },
   });
-  if (run.readyMs === undefined || run.exitCode !== 0) {
+  const cameUp = run.readyMs !== undefined && run.exitCode === 0;
+  // An app that asks the cloud before it is up has compiled by then what it needs to ask.
+  if (!cameUp && run.exitCode !== cloudUnavailable) {
     throw new Error(`${image} ended with ${run.exitCode} when it was started to keep its compiled code; it printed:\n${run.output}`);
   }
   const files = readdirSync(cache, { recursive: true, withFileTypes: true }).map((entry) => join(entry.parentPath, entry.name));

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 /** The repository. */
 export const root = fileURLToPath(new URL('../../../..', import.meta.url));
 
-export interface Instruction {
+interface Instruction {
   readonly keyword: string;
   readonly text: string;
 }
