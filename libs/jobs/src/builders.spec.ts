@@ -194,26 +194,33 @@ describe('builders', () => {
   it('of any shape, with kills anywhere, all end, in an order that their dependencies allow', async () => {
     const shape = fc.array(fc.array(fc.nat({ max: 4 }), { maxLength: 2 }), { minLength: 2, maxLength: 5 });
     await fc.assert(
-      fc.asyncProperty(shape, fc.array(fc.integer({ min: 3, max: 25 }), { maxLength: 3 }), async (needs, distances) => {
-        const parts = needs.map((before, n) =>
-          part(`p${n}`, { after: [...new Set(before.filter((other) => other < n).map((other) => `p${other}`))] }),
-        );
-        const done: string[] = [];
-        const build: StepAction = { repeat: 'safe', run: async (input) => (done.push((input as { part: string }).part), null) };
-        bench = await JobBench.open({ kinds: [manager(parts), builder(build)], deadAreKnown: true });
-        try {
-          await bench.begin({ kind: 'manager' });
-          let passed = 0;
-          bench.killAt(() => bench.kills < distances.length && ++passed >= distances[bench.kills]! && ((passed = 0), true));
-          const results = await resultsOf();
-          expect(Object.values(results).map(({ state }) => state)).toEqual(parts.map(() => 'succeeded'));
-          for (const { key, after } of parts) for (const before of after!) expect(done.indexOf(before)).toBeLessThan(done.indexOf(key));
-          expect(bench.outcomes.heard.size).toBe(1);
-        } finally {
-          await bench.close();
-        }
-      }),
-      { numRuns: 10 },
+      fc.asyncProperty(
+        shape,
+        fc.array(fc.integer({ min: 1, max: 25 }), { maxLength: 3 }),
+        fc.boolean(),
+        async (needs, distances, noisy) => {
+          const parts = needs.map((before, n) =>
+            part(`p${n}`, { after: [...new Set(before.filter((other) => other < n).map((other) => `p${other}`))] }),
+          );
+          const done: string[] = [];
+          const build: StepAction = { repeat: 'safe', run: async (input) => (done.push((input as { part: string }).part), null) };
+          const few = { limits: { min: 1, max: 2 }, shared: 1 };
+          bench = await JobBench.open({ kinds: [manager(parts), builder(build)], deadAreKnown: true, noisy, ...few });
+          try {
+            await bench.begin({ kind: 'manager' });
+            let passed = 0;
+            bench.killAt(() => bench.kills < distances.length && ++passed >= distances[bench.kills]! && ((passed = 0), true));
+            const results = await resultsOf();
+            expect(Object.values(results).map(({ state }) => state)).toEqual(parts.map(() => 'succeeded'));
+            for (const { key, after } of parts) for (const before of after!) expect(done.indexOf(before)).toBeLessThan(done.indexOf(key));
+            expect(bench.outcomes.heard.size).toBe(1);
+            await bench.engine.until('all places to be free', async () => (await bench.placesInUse()) === 0);
+          } finally {
+            await bench.close();
+          }
+        },
+      ),
+      { numRuns: 25 },
     );
   }, 120_000);
 });

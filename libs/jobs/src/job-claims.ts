@@ -153,6 +153,8 @@ export class JobClaims {
       if (refusal || !job) return refusal;
       const take = await this.places.take(transaction, job, place);
       if (!take) return undefined;
+      // Of a holder that died since the place was looked for.
+      const leave = await this.places.leave(transaction, job);
       const now = this.clock.now();
       const token = job.fence + 1;
       const lease: JobLease = { holder: this.options.holder, token, expiresAt: now + this.leaseMs };
@@ -167,6 +169,7 @@ export class JobClaims {
         startedAt: job.startedAt ?? now,
         updatedAt: now,
       };
+      leave();
       take();
       transaction.set(this.path(job), held);
       return { kind: 'claimed', claim: { job: held, lease } };

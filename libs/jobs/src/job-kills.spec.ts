@@ -78,7 +78,7 @@ describe('a kill', () => {
           }
         },
       ),
-      { numRuns: 15 },
+      { numRuns: 25 },
     );
   }, 120_000);
 
