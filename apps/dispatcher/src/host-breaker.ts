@@ -1,3 +1,4 @@
+import { steadyNow } from '@rockpool/contracts';
 export interface BreakerLimits {
   /** Opens after so many failures without a success between them, of conversations that differ when the host did answer. */
   readonly failures: number;
@@ -43,7 +44,7 @@ export class HostBreaker {
 
   constructor(
     private readonly limits: BreakerLimits = breakerLimits,
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = steadyNow,
   ) {}
 
   get state(): BreakerState {

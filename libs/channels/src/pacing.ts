@@ -1,4 +1,4 @@
-import { outcomeOf, RetryLater } from '@rockpool/contracts';
+import { outcomeOf, RetryLater, steadyNow } from '@rockpool/contracts';
 
 /** What a provider is known to allow: a short burst, then a steady rate. */
 export interface Rate {
@@ -19,7 +19,7 @@ export interface PacerClock {
 }
 
 const systemClock: PacerClock = {
-  now: () => Date.now(),
+  now: steadyNow,
   sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 };
 

@@ -1,3 +1,5 @@
+import { steadyNow } from '@rockpool/contracts';
+
 /** JSON as it is stored. `undefined` members are dropped. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json | undefined };
 
@@ -108,6 +110,6 @@ export abstract class Documents {
    * processes on one engine differ by no more than a round trip. What is here is right for an engine that only one process can open.
    */
   now(): number {
-    return performance.timeOrigin + performance.now();
+    return steadyNow();
   }
 }

@@ -9,4 +9,5 @@ export * from './inbound.js';
 export * from './jobs.js';
 export * from './queues.js';
 export * from './services.js';
+export * from './steady-now.js';
 export * from './topics.js';

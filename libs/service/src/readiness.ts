@@ -1,3 +1,4 @@
+import { steadyNow } from '@rockpool/contracts';
 import { setTimeout as after } from 'node:timers/promises';
 import type { Logger } from './log.js';
 import { redactText } from './redact.js';
@@ -58,7 +59,7 @@ export class Readiness {
   /** Runs the checks side by side, at most once a second: anyone may ask. A check that does not answer within 2 s, or throws, counts as failed. */
   async report(): Promise<ReadinessReport> {
     if (this.#phase !== 'serving') return { ready: false, reasons: [{ check: 'service', reason: this.#phase }], notices: [] };
-    if (!this.#latest || Date.now() - this.#latest.at > reportLifetimeMs) this.#latest = { report: this.#run(), at: Date.now() };
+    if (!this.#latest || steadyNow() - this.#latest.at > reportLifetimeMs) this.#latest = { report: this.#run(), at: steadyNow() };
     return this.#latest.report;
   }
 

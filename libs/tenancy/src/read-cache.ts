@@ -1,3 +1,4 @@
+import { steadyNow } from '@rockpool/contracts';
 /** How long, and how much of, what was read may be believed. Ages in milliseconds, counted from the moment the read began. */
 export interface ReadCacheLimits {
   readonly maxAgeMs: number;
@@ -19,7 +20,7 @@ export class ReadCache<Value> {
 
   constructor(
     private readonly limits: ReadCacheLimits,
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = steadyNow,
   ) {}
 
   get(key: string, read: () => Promise<Value | undefined>): Promise<Value | undefined> {

@@ -1,3 +1,4 @@
+import { steadyNow } from '@rockpool/contracts';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { Fifo } from './fifo.js';
 
@@ -66,8 +67,13 @@ export class Lanes {
 
   /** The head comes again, not before that time; the others of its key wait behind it. */
   hold(lane: Lane, notBefore: number): void {
+    this.#rest(lane, steadyNow() + notBefore - Date.now());
+  }
+
+  /** Until then by a clock that does not step: a retry must not come hours late because the machine's clock was set back. */
+  #rest(lane: Lane, until: number): void {
     if (this.#closed) return;
-    const delayMs = notBefore - Date.now();
+    const delayMs = until - steadyNow();
     if (delayMs <= 0) {
       this.#ready.push(lane);
       return;
@@ -76,7 +82,7 @@ export class Lanes {
     const timer = setTimeout(
       () => {
         this.#resting.delete(lane);
-        this.hold(lane, notBefore);
+        this.#rest(lane, until);
         this.onReady();
       },
       Math.min(delayMs + 1, longestTimerMs),
