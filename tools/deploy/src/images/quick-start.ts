@@ -1,12 +1,12 @@
 import type { Plugin } from 'rolldown';
 
 /**
- * Two rolldown plugins that keep from a start what it does not need. What each saves is told by `npm run bench:images`.
+ * Two rolldown plugins that keep from a start what it does not need. `npm run bench:images` tells sizes and times.
  */
 
 /**
  * What packages bring along and Rockpool never uses, by who asks for it. Fastify's compilers of JSON schemas: requests are validated by zod. The classes of every message
- * of Google's APIs: the clients work by the descriptions beside them. Together two thirds of what a bundle would hold.
+ * of Google's APIs: the clients work by the descriptions beside them. Together more than half of what a bundle of one app would hold.
  */
 const unused: readonly { readonly source: RegExp; readonly importer: RegExp }[] = [
   { source: /^@fastify\/(ajv-compiler|fast-json-stringify-compiler)$/, importer: /\/fastify\/lib\// },
