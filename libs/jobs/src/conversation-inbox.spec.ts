@@ -105,11 +105,17 @@ describe('a prompt of a schedule', () => {
     expect(await texts()).toEqual(['Water the plants']);
   });
 
-  it('says that it is late, and heartbeats are marked', async () => {
+  it('that is a heartbeat is left out while something waits for an answer', async () => {
     await inbox.append(alice, says(1));
+    await new InboxSchedulePrompts(into).put(occurrence, { kind: 'heartbeat', conversationId: conversation, text: 'Anything new?' });
+    expect(await texts()).toEqual(['message 1']);
+  });
+
+  it('says that it is late, and heartbeats are marked', async () => {
     const prompts = new InboxSchedulePrompts(into);
-    await prompts.put({ ...occurrence, late: true }, { kind: 'heartbeat', conversationId: conversation, text: 'Anything new?' });
-    const [, turn] = await inbox.open(alice, conversation);
+    const { target } = says(1);
+    await prompts.put({ ...occurrence, late: true }, { kind: 'heartbeat', conversationId: conversation, text: 'Anything new?', target });
+    const [turn] = await inbox.open(alice, conversation);
     expect(turn!.message).toMatchObject({
       providerType: 'rockpool.heartbeat',
       text: 'Anything new?\n\n[This was planned for 2030-03-01T09:00:00.000Z and comes late.]',

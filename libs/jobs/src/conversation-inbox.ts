@@ -37,6 +37,11 @@ export class ConversationInbox {
     private readonly clock: Clock,
   ) {}
 
+  /** Whether something in the conversation waits for an answer, or is being answered. */
+  async isBusy(tenantId: TenantId, conversationId: ConversationId): Promise<boolean> {
+    return (await this.inbox.open(tenantId, conversationId, 1)).length > 0;
+  }
+
   /** Resolves once it has its place and somebody will look. Rejects with `not_found` when there is no such conversation and no target was given. */
   async put(message: PlatformMessage): Promise<void> {
     const { tenantId, conversationId, eventId, type, text, at, traceparent } = message;

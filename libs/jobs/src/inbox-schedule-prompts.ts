@@ -2,7 +2,7 @@ import { type ConversationInbox, platformMessages } from './conversation-inbox.j
 import { SchedulePrompts, type Occurrence } from './schedule-firing.js';
 import type { ScheduleEffect } from './schedule-records.js';
 
-/** Puts the prompts of schedules into their conversations' inboxes. One that comes late says for when it was meant. */
+/** Puts the prompts of schedules into their conversations' inboxes. One that comes late says for when it was meant; a heartbeat is left out while something waits there. */
 export class InboxSchedulePrompts extends SchedulePrompts {
   constructor(private readonly inbox: ConversationInbox) {
     super();
@@ -10,6 +10,8 @@ export class InboxSchedulePrompts extends SchedulePrompts {
 
   async put(occurrence: Occurrence, effect: Extract<ScheduleEffect, { kind: 'prompt' | 'heartbeat' }>): Promise<void> {
     const { tenantId, eventId, plannedAt, late } = occurrence;
+    // A heartbeat is for times when nothing happens; while nobody can answer they would pile up.
+    if (effect.kind === 'heartbeat' && (await this.inbox.isBusy(tenantId, effect.conversationId))) return;
     const planned = new Date(plannedAt).toISOString();
     await this.inbox.put({
       tenantId,

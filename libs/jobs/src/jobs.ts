@@ -20,6 +20,7 @@ export interface JobStart {
   readonly conversationId?: ConversationId;
   /** Default `normal`. */
   readonly priority?: JobPriority;
+  /** Without a word it takes up to 1,000 steps; tokens and money have no limit of the job's own. */
   readonly budget?: JobBudget;
   /** Default a day, at most a year. */
   readonly allowedMs?: number;
@@ -49,6 +50,7 @@ export type StepVerdict =
 const dayMs = 86_400_000;
 const longestAllowedMs = 366 * dayMs;
 const longestTitle = 200;
+const defaultSteps = 1_000;
 
 /** What people and agents do with jobs: start, look, cancel, tell, retry. Every method bears being repeated. */
 export class Jobs {
@@ -66,7 +68,8 @@ export class Jobs {
     if (!(allowedMs > 0 && allowedMs <= longestAllowedMs)) throw new InvalidInput('a job is given up to a year');
     sized('the input of the job', start.input);
     checkBudget(budget);
-    return this.creation.numbered({ ...rest, tenantId, priority, budget, allowedMs, title: title.slice(0, longestTitle) });
+    const limited = { steps: defaultSteps, ...budget };
+    return this.creation.numbered({ ...rest, tenantId, priority, budget: limited, allowedMs, title: title.slice(0, longestTitle) });
   }
 
   /** Rejects with `not_found`. */
