@@ -4,6 +4,7 @@ import { registerChat } from './chat.js';
 import { registerDeadLetters } from './dead-letters.js';
 import { registerDoctor } from './doctor.js';
 import { registerInbox } from './inbox.js';
+import { registerMigrate } from './migrate/migrate.js';
 import { registerSecrets } from './secrets.js';
 import { registerStart } from './start.js';
 import { registerTenants } from './tenants.js';
@@ -28,6 +29,7 @@ export function createProgram(): Command {
     registerTrace,
     registerDeadLetters,
     registerDoctor,
+    registerMigrate,
   ];
   for (const register of registrations) register(program);
   return program;

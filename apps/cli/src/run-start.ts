@@ -4,6 +4,7 @@ import { configuration } from './configuration.js';
 import { demoTenant, ensureDemoTenant } from './demo-tenant.js';
 import { CommandFailure, exitCodes } from './exit-codes.js';
 import { announceInstance, retractInstance } from './instance-file.js';
+import { whyNotToStart } from './migrate/migration-record.js';
 import { version } from './version.js';
 
 /** Starts the platform and returns once it is ready; the process then lives until it is told to stop. */
@@ -15,6 +16,8 @@ export async function runStart({ json }: { json: boolean }): Promise<void> {
       'ROCKPOOL_ENGINE is google, where each app is a process of its own: node apps/<app>/dist/main.js. rockpool start runs all of them in one process, on the embedded engine.',
     );
   }
+  const moved = await whyNotToStart(config.ROCKPOOL_DATA_DIR);
+  if (moved !== undefined) throw new CommandFailure(exitCodes.problem, moved);
   const platform = await openPlatform(config, 'console');
   try {
     const isNew = await ensureDemoTenant(platform.cloud);

@@ -153,6 +153,16 @@ export class EncryptedSecrets extends Secrets {
     );
   }
 
+  /** The names of all secrets, by tenant and field. Values are not read. */
+  async names(): Promise<SecretName[]> {
+    return this.#database.read(() =>
+      this.#database
+        .prepare('SELECT DISTINCT tenant, field FROM secrets ORDER BY tenant, field')
+        .all()
+        .map((row) => ({ tenant: String(row['tenant']), field: String(row['field']) })),
+    );
+  }
+
   /**
    * Makes a new master key and wraps every tenant's data key with it. The old one is removed from the key file afterwards, so keep an old copy of the file for as
    * long as old backups of the database. A crash in between is finished at the next open. Two rotations at once are one.

@@ -181,6 +181,15 @@ export class MessageStore {
     return this.#number('SELECT count(*) AS number FROM bus_dead_letters WHERE subscription = ?', subscription);
   }
 
+  /** What every subscription that ever was has left, also one that the catalogue no longer has. For use inside `Database.write`. */
+  standing(): { subscription: string; number: number; messages: number; deadLetters: number }[] {
+    const subscriptions = this.database.prepare('SELECT number, name FROM bus_subscriptions ORDER BY name').all();
+    return subscriptions.map((row) => {
+      const number = Number(row['number']);
+      return { subscription: String(row['name']), number, messages: this.count(number), deadLetters: this.countDeadLetters(number) };
+    });
+  }
+
   /** Dead letters in the order in which they died, after the one numbered `after`, with their numbers. */
   deadLettersAfter(subscription: number, after: number, limit: number): { number: number; letter: DeadLetter }[] {
     const rows = this.database.read(() =>

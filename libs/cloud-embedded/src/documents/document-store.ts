@@ -5,7 +5,8 @@ import { DocumentIndexes } from './document-indexes.js';
 import type { DocumentPath } from './document-path.js';
 import { cursorOf, planQuery, type Position, type QueryPlan } from './query-plan.js';
 
-const schema = `
+/** The table of all documents. */
+export const documentsSchema = `
   CREATE TABLE IF NOT EXISTS documents (
     collection TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -63,7 +64,7 @@ export class DocumentStore {
     readonly database: Database,
     indexes: readonly IndexDeclaration[],
   ) {
-    database.define(schema);
+    database.define(documentsSchema);
     this.#indexes = new DocumentIndexes(database, indexes);
   }
 

@@ -134,6 +134,19 @@ export class TaskStore {
     return { pending: Number(pending!['count']), oldestDueAt: this.nextDueAt(queue), dropped: Number(dropped?.['dropped'] ?? 0) };
   }
 
+  /** Tasks of every queue that ever was: those that were under way or are due (`now`: epoch milliseconds), and those whose time comes later. */
+  standing(now: number): { queue: string; due: number; later: number }[] {
+    const rows = this.database.read(() =>
+      this.database
+        .prepare(
+          `SELECT queue, sum(state = 'running' OR due_at <= ?1) AS due, sum(state = 'waiting' AND due_at > ?1) AS later
+           FROM tasks WHERE state <> 'ended' GROUP BY queue ORDER BY queue`,
+        )
+        .all(now),
+    );
+    return rows.map((row) => ({ queue: String(row['queue']), due: Number(row['due']), later: Number(row['later']) }));
+  }
+
   #end(queue: string, name: string, from: 'waiting' | 'running', now: number): boolean {
     const { changes } = this.database
       .prepare(`UPDATE tasks SET state = 'ended', ended_at = ?, body = x'', headers = '{}' WHERE queue = ? AND name = ? AND state = ?`)
