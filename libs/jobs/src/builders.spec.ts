@@ -107,7 +107,7 @@ describe('builders', () => {
     expect(await resultsOf()).toMatchObject({
       base: { state: 'failed', reason: 'no ground' },
       walls: { state: 'cancelled', reason: 'it needs base, which failed' },
-      roof: { state: 'cancelled', reason: 'it needs walls, which cancelled' },
+      roof: { state: 'cancelled', reason: 'it needs walls, which was cancelled' },
     });
   });
 
@@ -141,8 +141,8 @@ describe('builders', () => {
     await bench.jobs.cancel(alice, jobId, 'enough');
     await stopped;
     expect((await bench.jobs.builders(alice, jobId)).map(({ state, reason }) => [state, reason])).toEqual([
-      ['cancelled', 'the job it was for cancelled'],
-      ['cancelled', 'the job it was for cancelled'],
+      ['cancelled', 'the job it was for was cancelled'],
+      ['cancelled', 'the job it was for was cancelled'],
     ]);
   });
 

@@ -99,7 +99,10 @@ export class Builders {
       if (!job.open || !job.blocked) continue;
       const needed = job.after!.map((key) => latest.get(key));
       const lost = needed.find((other) => other && !other.open && other.state !== 'succeeded' && isFinal(other, specOf(specs, other)));
-      if (lost) swept.push(...(await this.giveUp(job, `it needs ${lost.parent!.key}, which ${lost.state}`)));
+      if (lost)
+        swept.push(
+          ...(await this.giveUp(job, `it needs ${lost.parent!.key}, which ${lost.state === 'cancelled' ? 'was cancelled' : 'failed'}`)),
+        );
       else if (needed.every((other) => other?.state === 'succeeded')) await this.unblock(job, needed as JobRecord[]);
     }
     if (swept.length === 0 && (await this.results(this.documents, manager, step))) await this.wakeManager(manager, step.n);

@@ -66,7 +66,10 @@ export class Settlement {
   async settle(job: JobRecord): Promise<void> {
     if (!job.open) {
       for (const builder of await this.builders.openOf(job))
-        await this.end(builder, { state: 'cancelled', reason: `the job it was for ${job.state}` });
+        await this.end(builder, {
+          state: 'cancelled',
+          reason: `the job it was for ${job.state === 'cancelled' ? 'was cancelled' : 'has ended'}`,
+        });
       if (job.parent) for (const swept of await this.builders.afterEndOf(job)) await this.settle(swept);
     }
     // Of a builder's end its manager hears; what it asks, a person.
