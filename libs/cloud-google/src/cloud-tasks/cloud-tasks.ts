@@ -3,7 +3,7 @@ import { checkedTask, type CheckedTask, type QueueSpec, type QueueStats, refuseB
 import { AlreadyExists, codeOf, NotFound, RockpoolError } from '@rockpool/contracts';
 import { callApi, codeOfCall, grpcCode, oneAttempt } from '../api-calls.js';
 import { plaintextEndpoint, type PlaintextEndpoint } from '../grpc-endpoint.js';
-import { protoDuration, protoTimestamp } from './proto-time.js';
+import { protoTime } from './proto-time.js';
 import { ensureQueues } from './queues.js';
 import { taskIdOf } from './task-id.js';
 
@@ -154,8 +154,8 @@ export class CloudTasks extends Tasks {
   #message(parent: string, task: CheckedTask): object {
     return {
       name: `${parent}/tasks/${taskIdOf(task.name)}`,
-      scheduleTime: protoTimestamp(task.dueAt),
-      dispatchDeadline: protoDuration(task.deadlineMs),
+      scheduleTime: protoTime(task.dueAt),
+      dispatchDeadline: protoTime(task.deadlineMs),
       httpRequest: {
         httpMethod: 'POST',
         url: task.url,

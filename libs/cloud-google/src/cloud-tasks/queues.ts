@@ -2,7 +2,7 @@ import type { CloudTasksClient } from '@google-cloud/tasks';
 import type { QueueSpec } from '@rockpool/cloud';
 import { codeOf } from '@rockpool/contracts';
 import { callApi, oneAttempt } from '../api-calls.js';
-import { protoDuration } from './proto-time.js';
+import { protoTime } from './proto-time.js';
 
 /** Makes the queues that are missing in this location and gives all of them their limits. Several processes may do so at once. */
 export async function ensureQueues(client: CloudTasksClient, location: string, specs: readonly QueueSpec[]): Promise<void> {
@@ -33,9 +33,9 @@ function queueMessage(location: string, spec: QueueSpec): object {
     retryConfig: {
       maxAttempts: spec.maxAttempts,
       // 0 means here that attempts alone decide: what the port says of 0, too.
-      maxRetryDuration: protoDuration(Math.ceil(spec.maxRetryDurationMs / 1000) * 1000),
-      minBackoff: protoDuration(minBackoffSeconds * 1000),
-      maxBackoff: protoDuration(maxBackoffSeconds * 1000),
+      maxRetryDuration: protoTime(Math.ceil(spec.maxRetryDurationMs / 1000) * 1000),
+      minBackoff: protoTime(minBackoffSeconds * 1000),
+      maxBackoff: protoTime(maxBackoffSeconds * 1000),
       // Doubling all the way to the maximum; without it the service goes on linearly.
       maxDoublings: Math.ceil(Math.log2(maxBackoffSeconds / minBackoffSeconds)),
     },
