@@ -43,7 +43,9 @@ async function open(options: Partial<FileSpoolOptions> = {}): Promise<FileSpool>
 }
 
 let emptied = Promise.withResolvers<void>();
-beforeEach(() => (emptied = Promise.withResolvers()));
+beforeEach(() => {
+  emptied = Promise.withResolvers();
+});
 
 const entry = (n: number) => JSON.stringify({ n });
 const entries = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => entry(from + index));
