@@ -5,6 +5,7 @@ import { carried, ContentHash, contentOf, type CarriedDocument } from './carried
 import type { Compared, Difference } from './comparison.js';
 import { patiently } from './patience.js';
 
+/** Documents of a page at most; with large ones the source gives fewer, and then no more are asked of the target, so that it can answer in time. */
 const pageSize = 100;
 
 /** A document with its place in the order of both engines. */
@@ -19,8 +20,9 @@ export async function compareCollection(
   target: Documents,
   signal: AbortSignal,
 ): Promise<Compared> {
-  const ours = fromSource(collection, source);
-  const theirs = fromTarget(collection, target, signal);
+  const size = { ofPage: pageSize };
+  const ours = fromSource(collection, source, size);
+  const theirs = fromTarget(collection, target, size, signal);
   const [sourceHash, targetHash] = [new ContentHash(), new ContentHash()];
   const differences: Difference[] = [];
   let [sourceCount, targetCount] = [0, 0];
@@ -56,20 +58,26 @@ async function take(documents: Iterator<Found> | AsyncIterator<Found>): Promise<
   return next.done ? undefined : next.value;
 }
 
-function* fromSource(collection: string, source: StoppedEngine): Generator<Found> {
+function* fromSource(collection: string, source: StoppedEngine, size: { ofPage: number }): Generator<Found> {
   for (let after: string | undefined; ;) {
     const page = source.documents({ collection, limit: pageSize, ...(after !== undefined && { after }) });
+    size.ofPage = page.length || pageSize;
     for (const document of page) yield { ...carried(document), id: Buffer.from(document.id) };
     after = page.at(-1)?.path;
     if (after === undefined) return;
   }
 }
 
-async function* fromTarget(collection: string, documents: Documents, signal: AbortSignal): AsyncGenerator<Found, undefined> {
+async function* fromTarget(
+  collection: string,
+  documents: Documents,
+  size: { readonly ofPage: number },
+  signal: AbortSignal,
+): AsyncGenerator<Found, undefined> {
   let cursor: string | undefined;
   do {
     signal.throwIfAborted();
-    const query = { from: { collection }, limit: pageSize, ...(cursor !== undefined && { cursor }) };
+    const query = { from: { collection }, limit: size.ofPage, ...(cursor !== undefined && { cursor }) };
     const page = await patiently(signal, () => documents.query<object>(query));
     for (const document of page.items) {
       yield { path: document.path, id: Buffer.from(document.id), data: document.data, expireAt: expiryOf(document) };

@@ -54,6 +54,11 @@ export class Migration {
     return new Migration(needs, (await readMigration(needs.dataDir)) ?? newMigration(needs.targetName));
   }
 
+  /** Everything was there once. */
+  get isComplete(): boolean {
+    return this.state.movedAt !== undefined;
+  }
+
   /** Why it cannot go there; `undefined` when it can. A folder has one target, and tenants there must be ours unless merging was asked for. */
   async refusal(): Promise<string | undefined> {
     const { source, target, dataDir, merge, targetName, signal } = this.needs;
@@ -74,7 +79,10 @@ export class Migration {
     return `${targetName} has tenants that this folder did not bring (${named}): choose an empty target, or say --merge to keep them beside those of this folder`;
   }
 
-  /** Copies what is not there yet, and keeps record of how far it is. Rejects with the signal's reason once that aborts; begun again, it goes on. */
+  /**
+   * Copies what is not there yet, and keeps record of how far it is. Rejects with the signal's reason once that aborts; begun again, it goes on. After it was
+   * {@link complete} it copies nothing: what is missing over there has been deleted there.
+   */
   async copy(): Promise<void> {
     const { target, dataDir, signal } = this.needs;
     if (!(await this.#isKnownToTarget())) {
@@ -93,8 +101,9 @@ export class Migration {
     }
   }
 
-  /** Has the next run copy everything that is missing then: comparing has found differences. */
+  /** Has the next run copy what is missing then, unless everything was there once: comparing has found differences. */
   async reopen(): Promise<void> {
+    if (this.isComplete) return;
     Object.assign(this.state, { positions: {}, done: [] });
     await writeMigration(this.needs.dataDir, this.state);
   }

@@ -13,6 +13,8 @@ export interface MigrationPlan extends Survey {
   readonly from: string;
   readonly to: string;
   readonly refusals: readonly string[];
+  /** It was moved before, and is compared only. */
+  readonly movedBefore: boolean;
 }
 
 /** Follows a migration. */
@@ -64,7 +66,7 @@ export async function moveFolder(config: PlatformConfig, options: MoveOptions, f
       const migration = await Migration.of({ source, target, dataDir, targetName: targetOf(config), merge, signal, onProgress });
       const refusal = await migration.refusal();
       const refusals = [...refusalsOf(survey, options), ...(refusal === undefined ? [] : [refusal])];
-      const plan = { from: dataDir, to: targetOf(config), ...survey, refusals };
+      const plan = { from: dataDir, to: targetOf(config), ...survey, refusals, movedBefore: migration.isComplete };
       if (refusals.length > 0 || options.dryRun || !(await follower.agrees(plan))) return { plan, problems: [], moved: false };
       await migration.copy();
       const onCompared = (documents: number) => follower.compared(documents);

@@ -6,6 +6,9 @@ import type { MigrationPlan } from './move-folder.js';
 /** Differences that people are shown; `--json` has more. */
 const differencesShown = 50;
 
+const beforeMove = 'Put them right and start the same command again: it copies what is missing, and compares.';
+const afterMove = 'Everything was there once: this is what has happened since, and nothing was copied again.';
+
 /** The plan for people: what is there, what they should know, and what keeps it from being moved. */
 export function planText({ from, to, documents, secrets, blobs, leftBehind, notes, refusals }: MigrationPlan): string {
   const rows = [
@@ -30,7 +33,7 @@ export function planText({ from, to, documents, secrets, blobs, leftBehind, note
 /** How it went, for people. */
 export function comparisonText(
   { kinds, differences, differenceCount }: Comparison,
-  { problems, from, to }: Pick<MigrationPlan, 'from' | 'to'> & { readonly problems: readonly string[] },
+  { problems, from, to, movedBefore }: Pick<MigrationPlan, 'from' | 'to' | 'movedBefore'> & { readonly problems: readonly string[] },
 ): string {
   const rows = Object.entries(kinds).map(([kind, { source, target }]) => {
     const hashes = [source, target].map(({ hash }) => hash?.slice(0, 12) ?? '');
@@ -45,6 +48,6 @@ export function comparisonText(
     ...shown.map((line) => color('red', line)),
     differenceCount === 0
       ? `Moved to ${to}, and compared. The folder is as it was, and rockpool start refuses it until ${migrationFile(from)} is removed.`
-      : `${differenceCount} differences. Nothing in the target was replaced. Put them right and start the same command again: it copies what is missing, and compares.`,
+      : `${differenceCount} differences. Nothing over there was replaced. ${movedBefore ? afterMove : beforeMove}`,
   ].join('\n');
 }

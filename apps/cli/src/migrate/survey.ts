@@ -31,10 +31,12 @@ export async function surveyOf(source: StoppedEngine, spoolFolder: string): Prom
   const spool = await spoolOf(spoolFolder);
   const notes = [
     ...(found.openTurns > 0
-      ? [`${found.openTurns} messages are not answered yet: they are moved, and the scheduler's sweep over there wakes their conversations`]
+      ? [
+          `not answered yet: ${several(found.openTurns, 'message')}. They are moved, and the scheduler's sweep over there wakes their conversations`,
+        ]
       : []),
     ...(tasks > 0
-      ? [`${tasks} tasks of jobs and schedules are not moved: the scheduler's sweep over there makes them anew from the records`]
+      ? [`not moved: ${several(tasks, 'task')} of jobs and schedules. The scheduler's sweep over there makes them anew from the records`]
       : []),
   ];
   return {
@@ -77,18 +79,18 @@ async function standingOf(source: StoppedEngine) {
   const { messages, tasks } = await source.standing();
   const waiting = messages
     .filter((subscription) => subscription.waiting > 0)
-    .map(({ subscription, waiting: count }) => `${count} messages of ${subscription} are not delivered`);
+    .map(({ subscription, waiting: count }) => `not delivered: ${several(count, 'message')} of ${subscription}`);
   const dead = messages.flatMap(({ subscription, deadLetters, letters }) => {
     if (deadLetters === 0) return [];
     const named = letters
       .slice(0, shownOfEach)
       .map(({ attributes, messageId, reason }) => `${attributes['ce-id'] ?? messageId} (${reason})`);
     const more = deadLetters > named.length ? `, and ${deadLetters - named.length} more` : '';
-    return [`${deadLetters} dead letters of ${subscription}: ${named.join(', ')}${more}`];
+    return [`${several(deadLetters, 'dead letter')} of ${subscription}: ${named.join(', ')}${more}`];
   });
   // Records of jobs and schedules say what is to come: the sweep makes a task anew that is not there in time. What else a task is for nobody knows.
   const unknown = tasks.filter(({ queue, due, later }) => !(queue in queues) && due + later > 0);
-  waiting.push(...unknown.map(({ queue, due, later }) => `${due + later} tasks of ${queue} are not done`));
+  waiting.push(...unknown.map(({ queue, due, later }) => `not done: ${several(due + later, 'task')} of ${queue}`));
   const known = tasks.filter(({ queue }) => queue in queues).reduce((sum, { due, later }) => sum + due + later, 0);
   return { waiting, dead, tasks: known };
 }
@@ -120,3 +122,5 @@ async function spoolOf(folder: string): Promise<{ waiting: string[]; refused: st
     refused: refused! > 0 ? [`events that nothing could be made of, in ${join(folder, 'refused.jsonl')}`] : [],
   };
 }
+
+const several = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
