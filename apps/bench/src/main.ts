@@ -5,6 +5,7 @@ import { measureAcks } from './acks.bench.js';
 import { measureDurability } from './durability.bench.js';
 import { measureFairness } from './fairness.bench.js';
 import { table, type Figure } from './figures.js';
+import { measureGoogle } from './google.bench.js';
 import { measureIngress } from './ingress.bench.js';
 import { measureMessages, measureSoak, measureStart } from './messages.bench.js';
 
@@ -18,24 +19,34 @@ const benchmarks: Record<string, (short: boolean) => Promise<Figure[]>> = {
   durability: (short) => measureDurability(short ? 3 : 15),
 };
 
+/** What the Google engine is measured by. */
+const googleBenchmarks: typeof benchmarks = { messages: (short) => measureGoogle(short ? 30 : 150) };
+
 const program = new Command('bench')
   .description(
     'Measures the built product on this machine, beside simulators on loopback. Compare ratios of one run; absolute times are the machine’s.',
   )
   .argument('[names...]', `what to measure: ${Object.keys(benchmarks).join(', ')} (all)`)
+  .option(
+    '--engine <engine>',
+    'embedded, or google: on the emulators, beside the embedded engine and beside Google’s own clients',
+    'embedded',
+  )
   .option('--short', 'a quick look: fewer seconds and runs')
   .option('--json [file]', 'print JSON, or write it to a file beside the table')
   .parse();
 
-const options = program.opts<{ short?: boolean; json?: string | true }>();
-const names = program.args.length > 0 ? program.args : Object.keys(benchmarks);
-const unknown = names.filter((name) => !(name in benchmarks));
-if (unknown.length > 0) program.error(`there is no benchmark ${unknown.join(', ')}; there are ${Object.keys(benchmarks).join(', ')}`);
+const options = program.opts<{ engine: string; short?: boolean; json?: string | true }>();
+if (options.engine !== 'embedded' && options.engine !== 'google') program.error('--engine is embedded or google');
+const known = options.engine === 'google' ? googleBenchmarks : benchmarks;
+const names = program.args.length > 0 ? program.args : Object.keys(known);
+const unknown = names.filter((name) => !(name in known));
+if (unknown.length > 0) program.error(`there is no benchmark ${unknown.join(', ')}; there are ${Object.keys(known).join(', ')}`);
 
 const results: Record<string, Figure[]> = {};
 for (const name of names) {
   process.stderr.write(`measuring ${name} …\n`);
-  results[name] = await benchmarks[name]!(options.short ?? false);
+  results[name] = await known[name]!(options.short ?? false);
 }
 const machine = { node: process.version, cpus: cpus().length, model: cpus()[0]?.model, memoryGiB: Math.round(totalmem() / 2 ** 30) };
 const report = JSON.stringify({ at: new Date().toISOString(), short: options.short ?? false, machine, results }, null, 2);

@@ -1,15 +1,13 @@
-import { ModelSimulator, telegramUpdate, TelegramSimulator, type TelegramBot } from '@rockpool/testkit';
+import { ModelSimulator, TelegramSimulator } from '@rockpool/testkit';
+import { exchange, webhookSecret, type Conversing, type Timing } from './exchange.js';
 import { quantile, rounded, type Figure } from './figures.js';
 import { startProduct, type Product } from './product.js';
-import { postWebhook } from './webhook-post.js';
 
 /** Each has its own bot, as tenants do; Telegram limits sends by bot. */
 const bots = 40;
 
-interface Bench {
+interface Bench extends Conversing {
   readonly product: Product;
-  readonly telegram: TelegramSimulator;
-  readonly bots: readonly TelegramBot[];
   close(): Promise<void>;
 }
 
@@ -19,7 +17,7 @@ async function open(tenantCount: number): Promise<Bench> {
   const environment = {
     ROCKPOOL_TELEGRAM_API_URL: await telegram.start(),
     OPENAI_BASE_URL: `${await model.start()}/v1`,
-    BENCH_SECRET: 'bench-secret',
+    BENCH_SECRET: webhookSecret,
   };
   const tokens = Array.from({ length: tenantCount }, (_, n) => `${1000 + n}:token`);
   const tenants = tokens.map(
@@ -30,6 +28,7 @@ async function open(tenantCount: number): Promise<Bench> {
   const made = tokens.slice(0, bots).map((token) => telegram.bot({ token }));
   return {
     product,
+    url: product.url,
     telegram,
     bots: made,
     async close() {
@@ -37,35 +36,6 @@ async function open(tenantCount: number): Promise<Bench> {
       await Promise.all([telegram.close(), model.close()]);
     },
   };
-}
-
-interface Timing {
-  readonly firstSignMs: number;
-  readonly answerMs: number;
-}
-
-let next = 1;
-
-/** Posts one message of a new person and resolves with what the simulated Telegram saw, and when. Times count from the moment the webhook is sent. */
-async function exchange({ product, telegram, bots: all }: Bench): Promise<Timing> {
-  const n = next++;
-  const index = n % all.length;
-  const bot = all[index]!;
-  const chat = telegram.person({ id: 1_000_000 + n, name: `P${n}` }).chat(bot);
-  const { headers, body } = telegramUpdate({ updateId: n, fromId: 1_000_000 + n, secret: 'bench-secret', text: `message ${n}` });
-  const began = performance.now();
-  const sign = Promise.withResolvers<number>();
-  const answer = Promise.withResolvers<number>();
-  const stop = chat.listen(() => {
-    sign.resolve(performance.now() - began);
-    if (chat.visible().some((message) => message.from === 'bot' && message.text.includes(`message ${n}`)))
-      answer.resolve(performance.now() - began);
-  });
-  const status = await postWebhook(`${product.url}/webhooks/telegram/t${index}`, headers, body);
-  if (status !== 200) throw new Error(`webhook ${n} got ${status}`);
-  const timing = { firstSignMs: await sign.promise, answerMs: await answer.promise };
-  stop();
-  return timing;
 }
 
 /** Webhook to first sign and to final answer at 50 messages a second, messages a second in a closed loop, and memory, beside a model without delay. */

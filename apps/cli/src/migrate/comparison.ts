@@ -22,7 +22,7 @@ export interface Difference {
 }
 
 /** Things of one end, and the hash of their contents in order. */
-export interface Counted {
+interface Counted {
   readonly count: number;
   readonly hash: string;
 }
