@@ -1,7 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { watch } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Cloud, MessageBus, Verdict } from '@rockpool/cloud';
 import { openEmbeddedCloud, type EmbeddedCloud } from '@rockpool/cloud-embedded';
@@ -23,6 +27,7 @@ import type { MigrationStep } from './migration.js';
 import { moveFolder, type Moved, type MoveOptions } from './move-folder.js';
 
 const { missing } = findEmulators().firestore;
+const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const inAYear = new Date(Date.now() + 365 * 86_400_000);
 const conversation = 'tenants/alice/conversations/telegram:1';
 
@@ -143,6 +148,28 @@ const conversation = 'tenants/alice/conversations/telegram:1';
       );
     }
 
+    /** Runs the built command line on this folder. */
+    function rockpool(...args: string[]) {
+      const { ROCKPOOL_DATA_DIR, ROCKPOOL_KEY_FILE, GOOGLE_CLOUD_PROJECT } = config;
+      const settings = { ROCKPOOL_DATA_DIR, ROCKPOOL_KEY_FILE, GOOGLE_CLOUD_PROJECT, PORT: '0' };
+      const watched = watch(ROCKPOOL_DATA_DIR);
+      const child = spawn(process.execPath, [main, ...args], { env: { ...endpoints, ...settings }, stdio: ['ignore', 'pipe', 'pipe'] });
+      const ended = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]).then(([stdout, stderr, [code, signal]]) => {
+        watched.close();
+        return { stdout, stderr, code: code as unknown, signal: signal as unknown };
+      });
+      return {
+        ended,
+        kill: (signal: NodeJS.Signals) => child.kill(signal),
+        /** Resolves once it has written down so often how far it is, or has ended. */
+        async recorded(times: number): Promise<void> {
+          const records = Promise.withResolvers<void>();
+          watched.on('change', (_event, name) => name === 'migration.json' && --times <= 0 && records.resolve());
+          await Promise.race([records.promise, ended]);
+        },
+      };
+    }
+
     /** Opens the target as an app would. */
     async function openTarget(): Promise<Cloud> {
       const { cloud } = await openEngine(config, { service: 'dispatcher', baseUrl: () => '' });
@@ -196,6 +223,37 @@ const conversation = 'tenants/alice/conversations/telegram:1';
       const { documents } = await openTarget();
       expect((await documents.get('tenants/alice/turns/telegram:1:2'))?.data).toMatchObject({ open: true });
     }, 60_000);
+
+    it('goes on after its process was killed or interrupted, and says as a command how it went', async () => {
+      await atSource(async ({ documents }) => {
+        const messages = Array.from({ length: 500 }, (_, n) => `${conversation}/messages/${String(n + 10).padStart(9, '0')}`);
+        await Promise.all(messages.map((path, n) => documents.set(path, { n, text: `Message ${n}` })));
+      });
+      for (const [signal, end] of [
+        ['SIGKILL', { code: null, signal: 'SIGKILL' }],
+        ['SIGINT', { code: 1, signal: null, stderr: expect.stringContaining('the same command goes on from there') }],
+        ['SIGKILL', { code: null, signal: 'SIGKILL' }],
+      ] as const) {
+        const command = rockpool('migrate', '--yes');
+        await command.recorded(2);
+        command.kill(signal);
+        expect(await command.ended).toMatchObject(end);
+      }
+      expect(await rockpool('start').ended).toMatchObject({ code: 1, stderr: expect.stringContaining('is being moved to') });
+      const { code, stdout } = await rockpool('migrate', '--json').ended;
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ moved: true, plan: { openTurns: 1 }, comparison: { differenceCount: 0 } });
+      const again = await rockpool('migrate').ended;
+      expect(again.code).toBe(0);
+      expect(again.stdout).toMatch(/tenants\/<>\/conversations\/<>\/messages +502 +502 +[0-9a-f]{12}\n/);
+      expect(await rockpool('start').ended).toMatchObject({ code: 1, stderr: expect.stringContaining('was moved to') });
+
+      const { documents } = await openTarget();
+      await documents.delete(`${conversation}/messages/000000123`);
+      const found = await rockpool('migrate').ended;
+      expect(found.code).toBe(1);
+      expect(found.stdout).toContain(`missing: ${conversation}/messages/000000123\n`);
+    }, 120_000);
 
     it('finds what was changed, lost or added over there, names it, and puts nothing back', async () => {
       await move();
