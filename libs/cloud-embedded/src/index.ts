@@ -7,5 +7,5 @@ export { LocalIdentity, type LocalIdentityOptions } from './local-identity.js';
 export { FileBlobs, type FileBlobsOptions } from './file-blobs.js';
 export { SqliteSpanStore, type SpanStoreOptions } from './sqlite-span-store.js';
 export { SqliteTasks, type SqliteTasksOptions } from './sqlite-tasks.js';
-export { StoppedEngine, type ScannedDocument, type Standing } from './stopped-engine.js';
+export { StoppedEngine } from './stopped-engine.js';
 export { inspectDatabase } from './storage-faults.js';

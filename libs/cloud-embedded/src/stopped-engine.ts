@@ -7,8 +7,6 @@ import { EncryptedSecrets } from './encrypted-secrets.js';
 import { FileBlobs } from './file-blobs.js';
 import { TaskStore } from './sqlite-tasks/task-store.js';
 
-export type { ScannedDocument } from './documents/document-scan.js';
-
 /** Dead letters that are shown of each subscription at most. */
 const deadLettersShown = 20;
 
@@ -54,7 +52,7 @@ export class StoppedEngine {
     return this.secretStore.names();
   }
 
-  /** A page of all documents that are not expired, by the path of their collection and by id; empty after the last. At most 8 MiB and one document. */
+  /** A page of all documents that are not expired, by the path of their collection and by id; empty after the last. At most 4 MiB and one document. */
   documents(options: ScanOptions): ScannedDocument[] {
     return this.scan.page(options);
   }

@@ -21,6 +21,8 @@ import {
   startPubSubFake,
   startSecretManagerFake,
   startStorageFake,
+  type SecretManagerFake,
+  type StorageFake,
 } from '@rockpool/testkit';
 import { migrationFile, whyNotToStart } from './migration-record.js';
 import type { MigrationStep } from './migration.js';
@@ -35,6 +37,8 @@ const conversation = 'tenants/alice/conversations/telegram:1';
   `a data folder that moves to Google Cloud${missing === undefined ? '' : ` (skipped: ${missing})`}`,
   () => {
     let endpoints: Record<string, string>;
+    let secretManager: SecretManagerFake;
+    let storage: StorageFake;
     const fakes: { stop(): Promise<void> }[] = [];
     let folder: string;
     let project = 0;
@@ -42,19 +46,18 @@ const conversation = 'tenants/alice/conversations/telegram:1';
     const closing: (() => Promise<void>)[] = [];
 
     beforeAll(async () => {
-      const [firestore, pubsub, tasks, secrets, storage] = await Promise.all([
+      const [firestore, pubsub, tasks] = await Promise.all([
         startFirestoreEmulator(),
         startPubSubFake(),
         startCloudTasksFake({ mint: async () => 'token' }),
-        startSecretManagerFake(),
-        startStorageFake(),
       ]);
-      fakes.push(firestore, pubsub, tasks, secrets, storage);
+      [secretManager, storage] = await Promise.all([startSecretManagerFake(), startStorageFake()]);
+      fakes.push(firestore, pubsub, tasks, secretManager, storage);
       endpoints = {
         FIRESTORE_EMULATOR_HOST: firestore.host,
         PUBSUB_EMULATOR_HOST: pubsub.host,
         ROCKPOOL_TASKS_ENDPOINT: tasks.host,
-        ROCKPOOL_SECRETS_ENDPOINT: secrets.host,
+        ROCKPOOL_SECRETS_ENDPOINT: secretManager.host,
         STORAGE_EMULATOR_HOST: storage.url,
       };
     }, 120_000);
@@ -222,6 +225,18 @@ const conversation = 'tenants/alice/conversations/telegram:1';
       expect(stoppedAt).toEqual(['blobs', 'secrets', 'history', 'tenants', 'work']);
       const { documents } = await openTarget();
       expect((await documents.get('tenants/alice/turns/telegram:1:2'))?.data).toMatchObject({ open: true });
+    }, 60_000);
+
+    it('waits for services that are away for a while, and is not misled by an answer that was lost', async () => {
+      const away = [
+        secretManager.faults.add({ kind: 'status', status: 503, times: 6 }),
+        storage.faults.add({ kind: 'status', status: 503, match: /^(get|upload)$/, times: 6 }),
+      ];
+      const lost = storage.faults.add({ kind: 'accept-then-drop', match: 'upload', times: 1 });
+      expect(await move()).toMatchObject({ moved: true, comparison: { differenceCount: 0 } });
+      expect([...away.map(({ hits }) => hits), lost.hits]).toEqual([6, 6, 1]);
+      const { secrets } = await openTarget();
+      expect(await secrets.getAll({ tenant: 'alice', field: 'bot' })).toEqual(['1:second', '1:first']);
     }, 60_000);
 
     it('goes on after its process was killed or interrupted, and says as a command how it went', async () => {

@@ -1,4 +1,4 @@
-import type { Cloud } from '@rockpool/cloud';
+import type { Cloud, SecretName } from '@rockpool/cloud';
 import type { StoppedEngine } from '@rockpool/cloud-embedded';
 import { codeOf, isTerminal } from '@rockpool/contracts';
 import { carried, stages, type StageName } from './carried.js';
@@ -43,6 +43,9 @@ export interface MigrationNeeds {
 export class Migration {
   /** What the target would not take, and why: the first of it. It is missing there. */
   readonly problems: string[] = [];
+
+  /** Read once: each batch looks through them. */
+  #secretNames: Promise<SecretName[]> | undefined;
 
   private constructor(
     private readonly needs: MigrationNeeds,
@@ -156,7 +159,8 @@ export class Migration {
 
   async #secrets(after: string | undefined) {
     const { source, target, signal } = this.needs;
-    const names = (await movedSecrets(source)).filter(({ tenant, field }) => after === undefined || nameOf({ tenant, field }) > after);
+    this.#secretNames ??= movedSecrets(source);
+    const names = (await this.#secretNames).filter(({ tenant, field }) => after === undefined || nameOf({ tenant, field }) > after);
     const batch = names.slice(0, secretBatch);
     await inParallel(batch, secretsAtOnce, (name) =>
       patiently(signal, async () => {

@@ -25,6 +25,7 @@ export class Progress {
   }
 
   copied(step: MigrationStep, through: number): void {
+    if (through === 0) return;
     const total = step === 'blobs' ? this.#survey?.blobs.count : step === 'secrets' ? this.#survey?.secrets : undefined;
     this.#say(`copied ${through}${total === undefined ? '' : ` of ${total}`} ${words[step]}`);
   }

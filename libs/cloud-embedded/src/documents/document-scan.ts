@@ -2,7 +2,7 @@ import type { Database } from '../database.js';
 import { documentsSchema } from './document-store.js';
 
 /** A page ends early once it has so much text, so that large documents do not add up in memory. */
-const pageLimitBytes = 8 * 2 ** 20;
+const pageLimitBytes = 4 * 2 ** 20;
 
 /** A document with everything that is stored of it. */
 export interface ScannedDocument {
