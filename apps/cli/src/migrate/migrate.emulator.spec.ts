@@ -311,6 +311,12 @@ const conversation = 'tenants/alice/conversations/telegram:1';
       const { documents } = await openTarget();
       await documents.set('tenants/bob', { status: 'active' });
       expect(await move()).toMatchObject({ moved: false, plan: { refusals: [expect.stringContaining('tenants/bob')] } });
+      await documents.set('tenants/alice', { status: 'active', spec: 'of another Alice' });
+      expect(await move({ merge: true })).toMatchObject({
+        moved: false,
+        plan: { refusals: [expect.stringContaining('of the same name (tenants/alice)')] },
+      });
+      await documents.delete('tenants/alice');
       expect(await move({ merge: true })).toMatchObject({ moved: true });
       expect((await documents.get('tenants/bob'))?.data).toEqual({ status: 'active' });
     }, 60_000);

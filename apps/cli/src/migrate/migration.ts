@@ -3,6 +3,7 @@ import type { StoppedEngine } from '@rockpool/cloud-embedded';
 import { codeOf, isTerminal } from '@rockpool/contracts';
 import { carried, stages, type StageName } from './carried.js';
 import { compareCollection } from './compare-documents.js';
+import type { Difference } from './comparison.js';
 import { migrationFile, newMigration, readMigration, writeMigration, type MigrationState } from './migration-record.js';
 import { enabledValues, movedSecrets, nameOf } from './moved-secrets.js';
 import { inParallel, patiently } from './patience.js';
@@ -62,24 +63,22 @@ export class Migration {
     return this.state.movedAt !== undefined;
   }
 
-  /** Why it cannot go there; `undefined` when it can. A folder has one target, and tenants there must be ours unless merging was asked for. */
+  /** Why it cannot go there; `undefined` when it can. A folder has one target, tenants there must be ours unless merging was asked for, and none may be another of the same name. */
   async refusal(): Promise<string | undefined> {
     const { source, target, dataDir, merge, targetName, signal } = this.needs;
     if (this.state.target !== targetName) {
       return `this folder is on its way to ${this.state.target}, not to ${targetName}: name that one, or remove ${migrationFile(dataDir)} to begin anew`;
     }
+    const isKnown = await this.#isKnownToTarget();
+    const { differences } = await compareCollection('tenants', source, target.documents, signal);
+    const found = (sort: Difference['what']) => differences.filter(({ what }) => what === sort).map(({ path }) => path);
+    const namesakes = isKnown ? [] : found('different');
+    // Whoever they are, one must not be given what was said to the other.
+    if (namesakes.length > 0) return `${targetName} has other tenants of the same name (${some(namesakes)}): choose an empty target`;
     if (merge) return undefined;
-    const strangers: string[] = [];
-    if (await this.#isKnownToTarget()) {
-      const compared = await compareCollection('tenants', source, target.documents, signal);
-      strangers.push(...compared.differences.filter(({ what }) => what === 'extra').map(({ path }) => path));
-    } else {
-      const page = await patiently(signal, () => target.documents.query({ from: { collection: 'tenants' }, limit: 3 }));
-      strangers.push(...page.items.map(({ path }) => path));
-    }
+    const strangers = isKnown ? found('extra') : await this.#tenantsOfTarget();
     if (strangers.length === 0) return undefined;
-    const named = `${strangers.slice(0, 3).join(', ')}${strangers.length > 3 ? ' …' : ''}`;
-    return `${targetName} has tenants that this folder did not bring (${named}): choose an empty target, or say --merge to keep them beside those of this folder`;
+    return `${targetName} has tenants that this folder did not bring (${some(strangers)}): choose an empty target, or say --merge to keep them beside those of this folder`;
   }
 
   /**
@@ -123,6 +122,12 @@ export class Migration {
   async #isKnownToTarget(): Promise<boolean> {
     const { target, signal } = this.needs;
     return (await patiently(signal, () => target.documents.get(`migrations/${this.state.id}`))) !== undefined;
+  }
+
+  async #tenantsOfTarget(): Promise<string[]> {
+    const { target, signal } = this.needs;
+    const page = await patiently(signal, () => target.documents.query({ from: { collection: 'tenants' }, limit: 4 }));
+    return page.items.map(({ path }) => path);
   }
 
   async #step(step: MigrationStep): Promise<void> {
@@ -201,6 +206,8 @@ export class Migration {
 }
 
 const nothing = () => undefined;
+
+const some = (paths: readonly string[]): string => `${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ' …' : ''}`;
 
 /** For a rejection that is no failure: what was to be made is there already. */
 function unless(code: 'already_exists' | 'conflict'): (error: unknown) => undefined {
