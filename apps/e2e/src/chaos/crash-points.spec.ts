@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { askControlPlane } from '../control-plane.js';
 import { chaosChannels } from './options.js';
 import { Stage } from './stage.js';
 import type { Sent } from './talks.js';
@@ -49,9 +50,16 @@ async function onEveryChannel(what: (stage: Stage, say: () => Sent) => Promise<v
   await Promise.all(
     stages.map((stage, index) => {
       const talk = stage.talk(chaosChannels[index]!, 0, n);
-      return what(stage, () => talk.say(stage.ledger));
+      return atRest(stage).then(() => what(stage, () => talk.say(stage.ledger)));
     }),
   );
+}
+
+/** Resolves when no turn is open: an answer is seen a moment before the product has done with it, and would pass points that are armed by then. */
+async function atRest(stage: Stage): Promise<void> {
+  const open = async (state: string) =>
+    (await askControlPlane<{ items: unknown[] }>(stage.product.process.dataDir, `inbox?state=${state}&limit=1`)).items.length > 0;
+  while ((await open('pending')) || (await open('running')) || (await open('answered')));
 }
 
 function runsOf(stage: Stage, { text }: Sent): number {
