@@ -1,7 +1,12 @@
 import { Duration, SubscriptionCloseBehaviors, type Message, type PubSub, type Subscription } from '@google-cloud/pubsub';
 import type { Incoming } from './incoming.js';
 
-/** A handler may take so long; the client renews the lease of its message meanwhile. */
+/**
+ * The client renews a message's lease for as long as it is being handled, each time for so long, which is the least there is: after so long the messages of a process that
+ * was killed come again. By itself it would make leases as long as handlers take.
+ */
+const renewedFor = Duration.from({ seconds: 10 });
+/** A handler may take so long. */
 const maxLease = Duration.from({ hours: 24 });
 /** How long acks and nacks are collected. */
 const answerEveryMs = 10;
@@ -61,6 +66,8 @@ export class PullSource {
       flowControl: { maxMessages: this.options.maxMessages, maxBytes, allowExcessMessages: true },
       batching: { maxMilliseconds: answerEveryMs },
       streamingOptions: { maxStreams: 1 },
+      minAckDeadline: renewedFor,
+      maxAckDeadline: renewedFor,
       maxExtensionTime: maxLease,
       closeOptions: { behavior: SubscriptionCloseBehaviors.WaitForProcessing, timeout: maxLease },
     });
