@@ -10,6 +10,7 @@ import {
   TurnRunner,
   type LeaseOptions,
 } from '@rockpool/conversations';
+import { Schedules } from '@rockpool/jobs';
 import { Models, type ModelsConfig } from '@rockpool/models';
 import { AUDIENCE, LOGGER, provide, Shutdown, type Logger } from '@rockpool/service';
 import { Credentials, Tenants } from '@rockpool/tenancy';
@@ -34,7 +35,7 @@ export interface AgentHostOptions {
   readonly turnTimeoutMs: number;
 }
 
-/** The pooled agent host. Needs, from outside: the cloud's ports, `Tenants`, `Credentials`, `ReplyChannels`, `Shutdown` and `LOGGER`. */
+/** The pooled agent host. Needs, from outside: the cloud's ports, `Tenants`, `Credentials`, `Schedules`, `ReplyChannels`, `Shutdown` and `LOGGER`. */
 @Module({})
 export class AgentHostModule implements OnApplicationBootstrap {
   constructor(
@@ -64,13 +65,13 @@ export class AgentHostModule implements OnApplicationBootstrap {
         },
         {
           provide: BuiltinRuntime,
-          useFactory: (profiles: TenantProfiles, documents: Documents) =>
+          useFactory: (profiles: TenantProfiles, documents: Documents, schedules: Schedules) =>
             new BuiltinRuntime(
               profiles,
               new Models(options.models),
-              agentTools({ memory: new Memory(documents), web: new GuardedFetch() }),
+              agentTools({ memory: new Memory(documents), web: new GuardedFetch(), schedules }),
             ),
-          inject: [TenantProfiles, Documents],
+          inject: [TenantProfiles, Documents, Schedules],
         },
         { provide: AgentRuntime, useExisting: BuiltinRuntime },
         {

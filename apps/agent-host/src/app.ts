@@ -6,7 +6,10 @@ import { AgentHostModule, type AgentHostOptions } from './agent-host.module.js';
 export const agentHostApp: App = {
   name: 'agent-host',
   summary: 'runs the turns of the conversations that dispatchers push to it, and sends the answers.',
-  needs: () => ({ ROCKPOOL_AGENT_HOST_URL: 'it is its own address, and it accepts tokens for this one only' }),
+  needs: () => ({
+    ROCKPOOL_AGENT_HOST_URL: 'it is its own address, and it accepts tokens for this one only',
+    ROCKPOOL_SCHEDULER_URL: 'reminders that the agent sets fire there',
+  }),
   module: (platform) => agentHostModule(platform),
 };
 

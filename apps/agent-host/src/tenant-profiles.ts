@@ -12,7 +12,8 @@ export class TenantProfiles implements AgentProfiles {
   async get(tenantId: TenantId): Promise<AgentProfile> {
     const tenant = await this.tenants.get(tenantId);
     if (!tenant) throw new NotFound(`tenant ${tenantId} was removed`);
-    const { displayName, agent } = tenant.spec;
-    return { tenantName: displayName ?? tenantId, settings: agent, keys: await this.credentials.modelKeys(tenantId) };
+    const { displayName, agent, timeZone } = tenant.spec;
+    const keys = await this.credentials.modelKeys(tenantId);
+    return { tenantName: displayName ?? tenantId, settings: agent, keys, ...(timeZone && { timeZone }) };
   }
 }

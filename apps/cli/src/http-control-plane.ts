@@ -9,18 +9,20 @@ import {
   type Check,
   type DeadLetterSummary,
   type PlatformStatus,
+  type ScheduleAction,
+  type ScheduleDetails,
   type TenantDetails,
   type TenantSummary,
   type TurnDetails,
   type TurnPage,
   type WebhookRegistration,
 } from '@rockpool/console';
-import { errorCodes, RockpoolError, type ErrorCode, type EventId, type Problem, type TenantId } from '@rockpool/contracts';
+import { errorCodes, RockpoolError, type ErrorCode, type EventId, type Problem, type ScheduleId, type TenantId } from '@rockpool/contracts';
 import type { InboxFilter, TurnRecord } from '@rockpool/conversations';
-import type { Plan } from '@rockpool/tenancy';
+import type { Plan, TenantSchedule } from '@rockpool/tenancy';
 
 interface Request {
-  readonly method?: 'GET' | 'POST' | 'PUT';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: object;
 }
@@ -101,6 +103,27 @@ export class HttpControlPlane extends ControlPlane {
 
   override cancelOperation(id: string): Promise<BulkOperation> {
     return this.#send(path`operations/${id}/cancel`, { method: 'POST' });
+  }
+
+  override schedules(tenantId: TenantId): Promise<ScheduleDetails[]> {
+    return this.#items(path`tenants/${tenantId}/schedules`);
+  }
+
+  override putSchedule(tenantId: TenantId, id: ScheduleId, title: string, schedule: TenantSchedule): Promise<ScheduleDetails> {
+    return this.#send(path`tenants/${tenantId}/schedules/${id}`, { method: 'PUT', body: { title, schedule } });
+  }
+
+  override changeSchedule(tenantId: TenantId, id: ScheduleId, action: ScheduleAction): Promise<ScheduleDetails> {
+    return this.#send(path`tenants/${tenantId}/schedules/${id}/${action}`, { method: 'POST' });
+  }
+
+  override async removeSchedule(tenantId: TenantId, id: ScheduleId): Promise<void> {
+    await this.#send(path`tenants/${tenantId}/schedules/${id}`, { method: 'DELETE' });
+  }
+
+  override async runSchedule(tenantId: TenantId, id: ScheduleId, requestId: string): Promise<EventId> {
+    return (await this.#send<{ eventId: EventId }>(path`tenants/${tenantId}/schedules/${id}/run`, { method: 'POST', body: { requestId } }))
+      .eventId;
   }
 
   override deadLetters(): Promise<(DeadLetterSummary & { subscription: string })[]> {

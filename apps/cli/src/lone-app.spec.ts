@@ -33,11 +33,11 @@ describe.each(appNames)('the %s alone', (name) => {
 
 describe('an app that lacks a setting', () => {
   it.each([
-    ['dispatcher', {}, ['ROCKPOOL_AGENT_HOST_URL']],
+    ['dispatcher', {}, ['ROCKPOOL_AGENT_HOST_URL', 'ROCKPOOL_SCHEDULER_URL']],
     ['dispatcher', { ROCKPOOL_BUS_DELIVERY: 'push' }, ['ROCKPOOL_AGENT_HOST_URL', 'ROCKPOOL_DISPATCHER_URL']],
-    ['agent-host', {}, ['ROCKPOOL_AGENT_HOST_URL']],
+    ['agent-host', {}, ['ROCKPOOL_AGENT_HOST_URL', 'ROCKPOOL_SCHEDULER_URL']],
     ['scheduler', {}, ['ROCKPOOL_SCHEDULER_URL']],
-    ['console', {}, ['ROCKPOOL_ADMIN_TOKEN']],
+    ['console', {}, ['ROCKPOOL_ADMIN_TOKEN', 'ROCKPOOL_SCHEDULER_URL']],
   ] as const)('%s with %j names %j and ends with 78', (name, more, missing) => {
     const { status, stderr } = run(name, { ...google, ...more });
     expect(status).toBe(78);

@@ -5,6 +5,7 @@ import { registerDeadLetters } from './dead-letters.js';
 import { registerDoctor } from './doctor.js';
 import { registerInbox } from './inbox.js';
 import { registerMigrate } from './migrate/migrate.js';
+import { registerSchedules } from './schedules.js';
 import { registerSecrets } from './secrets.js';
 import { registerStart } from './start.js';
 import { registerTenants } from './tenants.js';
@@ -25,6 +26,7 @@ export function createProgram(): Command {
     registerApply,
     registerTenants,
     registerSecrets,
+    registerSchedules,
     registerInbox,
     registerTrace,
     registerDeadLetters,

@@ -11,6 +11,7 @@ import { ControlPlane } from './control-plane.js';
 import { InboxController } from './inbox.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { PlatformController } from './platform.controller.js';
+import { SchedulesController } from './schedules.controller.js';
 import { TenantsController } from './tenants.controller.js';
 
 export interface ConsoleOptions {
@@ -49,7 +50,7 @@ export class ConsoleModule implements OnApplicationBootstrap {
   static register({ controlPlane, token }: ConsoleOptions): DynamicModule {
     return {
       module: ConsoleModule,
-      controllers: [TenantsController, InboxController, OperationsController, PlatformController],
+      controllers: [TenantsController, InboxController, OperationsController, PlatformController, SchedulesController],
       providers: [
         { provide: ControlPlane, useValue: controlPlane },
         { provide: ADMIN_TOKEN, useFactory: token },

@@ -4,9 +4,19 @@ import { join } from 'node:path';
 import { Global, Module } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { WebSessions } from '@rockpool/channels';
+import { thisProcess } from '@rockpool/cloud';
 import { openEmbeddedCloud, SqliteSpanStore, type EmbeddedCloud } from '@rockpool/cloud-embedded';
-import { inboundMessage, subscriptions, type TenantId } from '@rockpool/contracts';
+import { inboundMessage, queues, subscriptions, type ConversationId, type ScheduleId, type TenantId } from '@rockpool/contracts';
 import { conversationIndexes, Inbox, Wakes } from '@rockpool/conversations';
+import {
+  ConversationInbox,
+  InboxSchedulePrompts,
+  scheduleIndexes,
+  schedulePlatform,
+  ScheduleTasks,
+  systemClock,
+  type Schedules,
+} from '@rockpool/jobs';
 import { BusWakes } from '@rockpool/platform';
 import { EventPublisher, parseConfig, startService, type PlatformConfig, type RunningService } from '@rockpool/service';
 import { BotNames, Credentials, tenancyIndexes, Tenants } from '@rockpool/tenancy';
@@ -28,6 +38,7 @@ let cloud: EmbeddedCloud;
 let tenants: Tenants;
 let traces: SqliteSpanStore;
 let inbox: Inbox;
+let schedules: Schedules;
 let telegram: TelegramSimulator;
 let service: RunningService;
 let token: string;
@@ -47,19 +58,27 @@ beforeEach(async () => {
     keyFile: config.ROCKPOOL_KEY_FILE,
     baseUrl: () => 'http://127.0.0.1',
     subscriptions: Object.values(subscriptions),
-    indexes: [...tenancyIndexes, ...conversationIndexes],
-    queues: [],
+    indexes: [...tenancyIndexes, ...conversationIndexes, ...scheduleIndexes],
+    queues: [queues.schedules],
+    ownUrl: new Promise(() => undefined),
   });
   tenants = new Tenants(cloud.documents);
   traces = SqliteSpanStore.open(join(config.ROCKPOOL_DATA_DIR, 'traces.db'));
   inbox = new Inbox(cloud.documents);
   const wakes = new BusWakes(new EventPublisher(cloud.bus), '/console');
+  ({ schedules } = schedulePlatform({
+    documents: cloud.documents,
+    tasks: new ScheduleTasks(cloud.tasks, { url: `${thisProcess}/fire`, audience: 'scheduler' }),
+    prompts: new InboxSchedulePrompts(new ConversationInbox(cloud.documents, inbox, wakes, systemClock)),
+    onWarning: () => undefined,
+  }));
   const controlPlane = new LocalControlPlane({
     cloud,
     tenants,
     credentials: new Credentials(tenants, cloud.secrets, cloud.documents),
     inbox,
     wakes,
+    schedules,
     sessions: new WebSessions(cloud.secrets),
     traces,
     config,
@@ -245,6 +264,68 @@ describe('the control plane over HTTP', () => {
     expect((await call('POST', 'operations', { action: 'replay' })).status).toBe(400);
     expect((await call('GET', 'operations/..%2Ftenants')).status).toBe(404);
     expect((await inbox.get(tenantId, turn.eventId)).turn).toMatchObject({ state: 'pending', replays: 1 });
+  });
+
+  describe('schedules', () => {
+    const morning = { cron: '0 8 * * 1-5', conversation: 'telegram:1000001:1', prompt: 'What is on today?' };
+    const titles = async () =>
+      (await call('GET', 'tenants/alice/schedules')).body.items.map(
+        (item: { title: string; state: string }) => `${item.title}: ${item.state}`,
+      );
+
+    it('are what tenants.yaml says: made, changed, and removed when it says so no more', async () => {
+      const spec = { ...alice, timeZone: 'Europe/Paris' };
+      await apply({ alice: { ...spec, schedules: { morning, night: { ...morning, cron: '0 22 * * *' } } } }, aliceSecrets);
+      expect(await titles()).toEqual(['morning: active', 'night: active']);
+      await call('POST', 'tenants/alice/schedules/file:morning/pause');
+      await apply({ alice: { ...spec, schedules: { morning: { ...morning, prompt: 'Well?' } } } }, aliceSecrets);
+      expect(await titles()).toEqual(['morning: paused']);
+      const { body } = await call('POST', 'tenants/alice/schedules/file:morning/resume');
+      expect(body).toMatchObject({ effect: { text: 'Well?' }, when: { timeZone: 'Europe/Paris' }, createdBy: 'tenants.yaml' });
+      expect(body.nextRuns).toHaveLength(5);
+      await apply({ alice: spec }, aliceSecrets);
+      expect(await titles()).toEqual([]);
+    });
+
+    it('of a removed tenant are gone, and those of an apply that died are made by the next', async () => {
+      await apply({ alice: { ...alice, schedules: { morning } } }, aliceSecrets);
+      await schedules.remove('alice' as TenantId, 'file:morning' as ScheduleId);
+      await apply({ alice: { ...alice, schedules: { morning } } }, aliceSecrets);
+      expect(await titles()).toEqual(['morning: active']);
+      await apply({});
+      expect((await schedules.list('alice' as TenantId)).items).toEqual([]);
+    });
+
+    it('that make no sense are refused with their place', async () => {
+      const wrong = { odd: { ...morning, cron: '0 8 * *' }, gap: { ...morning, cron: '0 0 30 2 *' } };
+      const { body } = await apply({ alice: { ...alice, schedules: wrong } }, aliceSecrets, { dryRun: true });
+      expect(body.problems.map(({ path }: { path: string[] }) => path.join('.'))).toEqual([
+        'tenants.alice.schedules.odd',
+        'tenants.alice.schedules.gap',
+      ]);
+    });
+
+    it('are made, run once for a request, and deleted by operators, on record with who did it', async () => {
+      await apply({ alice }, aliceSecrets);
+      await inbox.append('alice' as TenantId, messageOf('alice' as TenantId, 'telegram:1000001:9'));
+      const made = await call('PUT', 'tenants/alice/schedules/cli:1', { title: 'morning', schedule: morning });
+      expect(made).toMatchObject({ status: 200, body: { number: 1, createdBy: 'console' } });
+      const run = () => call('POST', 'tenants/alice/schedules/cli:1/run', { requestId: 'r1' });
+      const { body } = await run();
+      expect(await run()).toMatchObject({ body });
+      const open = await inbox.open('alice' as TenantId, 'telegram:1000001:1' as ConversationId);
+      expect(open.map(({ message }) => message.text)).toEqual(['hello', 'What is on today?']);
+      expect((await call('DELETE', 'tenants/alice/schedules/cli:1')).status).toBe(204);
+      expect((await call('POST', 'tenants/alice/schedules/cli:1/pause')).status).toBe(404);
+      const { audit } = (await call('GET', 'tenants/alice')).body;
+      expect(audit.map(({ action }: { action: string }) => action)).toEqual([
+        'add',
+        'schedule-put',
+        'schedule-run',
+        'schedule-run',
+        'schedule-remove',
+      ]);
+    });
   });
 
   it('gives chat links where the chat needs one', async () => {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { DeadLetter, SecretName, StoredSpan, SubscriptionStats } from '@rockpool/cloud';
-import type { EventId, TenantId } from '@rockpool/contracts';
+import type { EventId, ScheduleId, TenantId } from '@rockpool/contracts';
 import type { InboxFilter, ReplyRecord, TurnRecord } from '@rockpool/conversations';
+import type { ScheduleRecord } from '@rockpool/jobs';
 import type { BulkOperation, BulkPlan, BulkRequest } from '@rockpool/platform';
 import type { Alert } from '@rockpool/service';
-import type { AuditEntry, Plan, TenantsFile, TenantSpec } from '@rockpool/tenancy';
+import type { AuditEntry, Plan, TenantSchedule, TenantsFile, TenantSpec } from '@rockpool/tenancy';
 
 /** What an operator wants to be true, with the values of the secrets that are not stored yet, by `owner/field`. */
 export interface ApplyRequest {
@@ -86,6 +87,13 @@ export interface WebhookRegistration {
   readonly problem?: string;
 }
 
+/** A schedule, and when it comes next: at most five times, epoch milliseconds. */
+export interface ScheduleDetails extends ScheduleRecord {
+  readonly nextRuns: readonly number[];
+}
+
+export type ScheduleAction = 'pause' | 'resume';
+
 /**
  * What operators do with an installation: {@link LocalControlPlane} does it in this process, and behind `/api/v1` for others. Ids of what does not exist reject with
  * `not_found`, input that breaks a rule with `invalid`.
@@ -114,6 +122,16 @@ export abstract class ControlPlane {
   abstract operation(id: string): Promise<BulkOperation>;
   /** Rejects with `conflict` when it has ended. */
   abstract cancelOperation(id: string): Promise<BulkOperation>;
+  /** Those of a tenant, by number. What has ended is among them for a month. */
+  abstract schedules(tenantId: TenantId): Promise<ScheduleDetails[]>;
+  /** Makes a schedule with this id, or changes the one that has it. */
+  abstract putSchedule(tenantId: TenantId, id: ScheduleId, title: string, schedule: TenantSchedule): Promise<ScheduleDetails>;
+  /** Rejects with `conflict` when it has ended. */
+  abstract changeSchedule(tenantId: TenantId, id: ScheduleId, action: ScheduleAction): Promise<ScheduleDetails>;
+  /** Absent is no error. */
+  abstract removeSchedule(tenantId: TenantId, id: ScheduleId): Promise<void>;
+  /** Fires it now, beside its times. Resolves with the event that was put into the inbox; a second call with the same `requestId` puts none. */
+  abstract runSchedule(tenantId: TenantId, id: ScheduleId, requestId: string): Promise<EventId>;
   /** Oldest first, at most 1,000 of each subscription. */
   abstract deadLetters(): Promise<(DeadLetterSummary & { subscription: string })[]>;
   /** Resolves with how many went back. */

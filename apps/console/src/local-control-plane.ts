@@ -1,10 +1,20 @@
 import type { WebSessions } from '@rockpool/channels';
 import type { Cloud, SecretName, StoredSpan, TraceReader } from '@rockpool/cloud';
-import { Conflict, InvalidInput, NotFound, subscriptions, type EventId, type TenantId } from '@rockpool/contracts';
+import { Conflict, InvalidInput, NotFound, subscriptions, type EventId, type ScheduleId, type TenantId } from '@rockpool/contracts';
 import type { Inbox, InboxFilter, TurnRecord, Wakes } from '@rockpool/conversations';
+import type { ScheduleRecord, Schedules } from '@rockpool/jobs';
 import { Alerts, type PlatformConfig } from '@rockpool/service';
-import { AuditLog, BotNames, TenantDirectory, TenantSecrets, type Credentials, type Plan, type Tenants } from '@rockpool/tenancy';
-import type { BulkOperation, BulkPlan, BulkRequest } from '@rockpool/platform';
+import {
+  AuditLog,
+  BotNames,
+  TenantDirectory,
+  TenantSecrets,
+  type Credentials,
+  type Plan,
+  type Tenants,
+  type TenantSchedule,
+} from '@rockpool/tenancy';
+import { FileSchedules, scheduleProblems, wishOf, type BulkOperation, type BulkPlan, type BulkRequest } from '@rockpool/platform';
 import { BulkOperations } from './bulk-operations.js';
 import {
   ControlPlane,
@@ -14,6 +24,8 @@ import {
   type Check,
   type DeadLetterSummary,
   type PlatformStatus,
+  type ScheduleAction,
+  type ScheduleDetails,
   type TenantDetails,
   type TenantSummary,
   type TurnDetails,
@@ -27,6 +39,10 @@ import { TelegramBots } from './telegram-bots.js';
 /** Audit entries shown with a tenant. */
 const auditShown = 20;
 const countLimit = 1000;
+/** Times to come that are shown of a schedule. */
+const runsShown = 5;
+/** Tenants whose schedules are brought into line at a time. */
+const alignedAtOnce = 16;
 
 /** What the control plane works with: the open engine and the parts the apps share. */
 export interface ControlPlaneParts {
@@ -35,6 +51,7 @@ export interface ControlPlaneParts {
   readonly credentials: Credentials;
   readonly inbox: Inbox;
   readonly wakes: Wakes;
+  readonly schedules: Schedules;
   readonly sessions: WebSessions;
   /** Absent where traces are kept elsewhere only. */
   readonly traces?: TraceReader;
@@ -68,7 +85,7 @@ export class LocalControlPlane extends ControlPlane {
   }
 
   override plan({ file, secrets }: ApplyRequest): Promise<Plan> {
-    return this.#directory.plan(file, secrets);
+    return this.#directory.plan(file, secrets, scheduleProblems(file));
   }
 
   override async apply(request: ApplyRequest, confirmed?: string): Promise<Plan> {
@@ -77,6 +94,7 @@ export class LocalControlPlane extends ControlPlane {
       throw new Conflict('something changed since this plan was made: look at the new plan');
     }
     await this.#directory.apply(plan, this.parts.actor);
+    await this.#alignSchedules(request, plan);
     return plan;
   }
 
@@ -168,6 +186,42 @@ export class LocalControlPlane extends ControlPlane {
     return this.#bulk.cancel(id);
   }
 
+  override async schedules(tenantId: TenantId): Promise<ScheduleDetails[]> {
+    await this.#tenant(tenantId);
+    const found: ScheduleRecord[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.parts.schedules.list(tenantId, { limit: 1000, ...(cursor && { cursor }) });
+      found.push(...page.items);
+      cursor = page.nextCursor;
+    } while (cursor);
+    return found.sort((one, other) => one.number - other.number).map((schedule) => this.#details(schedule));
+  }
+
+  override async putSchedule(tenantId: TenantId, id: ScheduleId, title: string, schedule: TenantSchedule): Promise<ScheduleDetails> {
+    const { spec } = await this.#tenant(tenantId);
+    const record = await this.parts.schedules.put(tenantId, id, wishOf(title, schedule, spec, this.parts.actor));
+    await this.#recordSchedule(tenantId, 'put', id);
+    return this.#details(record);
+  }
+
+  override async changeSchedule(tenantId: TenantId, id: ScheduleId, action: ScheduleAction): Promise<ScheduleDetails> {
+    const record = await this.parts.schedules[action](tenantId, id);
+    await this.#recordSchedule(tenantId, action, id);
+    return this.#details(record);
+  }
+
+  override async removeSchedule(tenantId: TenantId, id: ScheduleId): Promise<void> {
+    await this.parts.schedules.remove(tenantId, id);
+    await this.#recordSchedule(tenantId, 'remove', id);
+  }
+
+  override async runSchedule(tenantId: TenantId, id: ScheduleId, requestId: string): Promise<EventId> {
+    const eventId = await this.parts.schedules.runNow(tenantId, id, requestId, new AbortController().signal);
+    await this.#recordSchedule(tenantId, 'run', id);
+    return eventId;
+  }
+
   override async deadLetters(): Promise<(DeadLetterSummary & { subscription: string })[]> {
     const pages = Object.values(subscriptions).map(async ({ name: subscription }) => {
       const { items } = await this.parts.cloud.bus.deadLetters(subscription, { limit: countLimit });
@@ -215,6 +269,25 @@ export class LocalControlPlane extends ControlPlane {
     const versions = await this.parts.cloud.secrets.versions({ tenant, field });
     const enabled = versions.filter(({ state }) => state === 'enabled').sort((a, b) => b.version - a.version)[0];
     return enabled ? { field, version: enabled.version, storedAt: enabled.createdAt.toISOString() } : { field, version: 0 };
+  }
+
+  #details(schedule: ScheduleRecord): ScheduleDetails {
+    return { ...schedule, nextRuns: this.parts.schedules.nextRuns(schedule, runsShown) };
+  }
+
+  async #recordSchedule(tenantId: TenantId, what: string, id: ScheduleId): Promise<void> {
+    await this.#audit.record(tenantId, { actor: this.parts.actor, action: `schedule-${what}`, subjects: [id] });
+  }
+
+  /** Those that have schedules, also where nothing changed: an earlier apply may have died before this. */
+  async #alignSchedules({ file }: ApplyRequest, { changes }: Plan): Promise<void> {
+    const schedules = new FileSchedules(this.parts.schedules);
+    const described = Object.keys(file.tenants).filter((id) => file.tenants[id as TenantId]?.schedules);
+    const ids = [...new Set([...changes.map(({ id }) => id), ...(described as TenantId[])])];
+    const work = async () => {
+      for (let id = ids.pop(); id !== undefined; id = ids.pop()) await schedules.apply(id, file.tenants[id]);
+    };
+    await Promise.all(Array.from({ length: alignedAtOnce }, work));
   }
 
   async #tenant(id: TenantId) {

@@ -11,6 +11,7 @@ export const dispatcherApp: App = {
   summary: 'takes messages from the bus into the inbox, and has the agent host drain each conversation.',
   needs: ({ ROCKPOOL_BUS_DELIVERY: delivery }) => ({
     ROCKPOOL_AGENT_HOST_URL: 'it pushes conversations there',
+    ROCKPOOL_SCHEDULER_URL: 'schedules that are resumed in a chat fire there',
     ...(delivery === 'push' && { ROCKPOOL_DISPATCHER_URL: 'Pub/Sub pushes messages with tokens for it' }),
   }),
   module: (platform) => dispatcherModule(platform),

@@ -1,10 +1,12 @@
 import { Inject, Module, type DynamicModule, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Documents } from '@rockpool/cloud';
 import { Inbox, Wakes } from '@rockpool/conversations';
+import { ScheduleFiring, ScheduleSweep, systemClock } from '@rockpool/jobs';
 import { BulkWorker } from '@rockpool/platform';
 import { Alerts, AUDIENCE, LOGGER, Shutdown, type Logger } from '@rockpool/service';
 import { AuditLog } from '@rockpool/tenancy';
 import { BulkSweep } from './bulk-sweep.js';
+import { FireController } from './fire.controller.js';
 import { StrandedSweep } from './stranded-sweep.js';
 import { SweepController } from './sweep.controller.js';
 import { Sweeps } from './sweeps.js';
@@ -20,7 +22,7 @@ export interface SchedulerOptions {
 
 const OPTIONS = Symbol('rockpool.scheduler-options');
 
-/** What happens at its time. Needs, from outside: `Documents`, `Identity`, `Inbox`, `Wakes`, `Shutdown` and `LOGGER`. */
+/** What happens at its time. Needs, from outside: `Documents`, `Identity`, `Inbox`, `Wakes`, `ScheduleFiring`, `Shutdown` and `LOGGER`. */
 @Module({})
 export class SchedulerModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
@@ -34,22 +36,26 @@ export class SchedulerModule implements OnApplicationBootstrap, OnApplicationShu
   static register(options: SchedulerOptions): DynamicModule {
     return {
       module: SchedulerModule,
-      controllers: [SweepController],
+      controllers: [SweepController, FireController],
       providers: [
         { provide: OPTIONS, useValue: options },
         { provide: AUDIENCE, useValue: options.audience },
         {
           provide: Sweeps,
-          useFactory: (inbox: Inbox, wakes: Wakes, documents: Documents, shutdown: Shutdown, log: Logger) => {
+          useFactory: (inbox: Inbox, wakes: Wakes, documents: Documents, firing: ScheduleFiring, shutdown: Shutdown, log: Logger) => {
             const alerts = new Alerts(documents);
             const stranded = new StrandedSweep(inbox, wakes, () => alerts.lasting('agent-host-'));
+            const schedules = new ScheduleSweep(documents, firing, {
+              clock: systemClock,
+              onWarning: (message, error, { tenantId, scheduleId }) => log.warn({ error, tenantId, scheduleId }, message),
+            });
             const newWorker = () =>
               new BulkWorker(documents, inbox, wakes, new AuditLog(documents), (error, operation) =>
                 log.warn({ error, operation }, 'a batch of a bulk operation failed and is taken again'),
               );
-            return new Sweeps(stranded, options.worksInBulk ? new BulkSweep(documents, newWorker) : undefined, shutdown.signal);
+            return new Sweeps(stranded, schedules, options.worksInBulk ? new BulkSweep(documents, newWorker) : undefined, shutdown.signal);
           },
-          inject: [Inbox, Wakes, Documents, Shutdown, LOGGER],
+          inject: [Inbox, Wakes, Documents, ScheduleFiring, Shutdown, LOGGER],
         },
       ],
     };

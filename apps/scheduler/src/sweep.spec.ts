@@ -16,6 +16,7 @@ import { openPlatform, operationPath, startApps, type BulkOperation, type Platfo
 import { Alerts, parseConfig, type RunningService } from '@rockpool/service';
 import { schedulerApp } from './app.js';
 import { SchedulerModule } from './scheduler.module.js';
+import type { Swept } from './sweeps.js';
 
 const alice = 'alice' as TenantId;
 const minutes = 60_000;
@@ -64,11 +65,11 @@ async function strand(conversations: number, agoMs: number): Promise<void> {
 }
 
 /** Calls the route as whoever keeps the time does. */
-async function sweep(): Promise<{ woken: number }> {
+async function sweep(): Promise<Swept> {
   const token = await platform.cloud.identity.mint({ audience: schedulerAudience, service: services.scheduler });
   const response = await fetch(`${service!.url}/internal/sweep`, { method: 'POST', headers: { authorization: `Bearer ${token}` } });
   expect(response.status).toBe(200);
-  return (await response.json()) as { woken: number };
+  return (await response.json()) as Swept;
 }
 
 /** Resolves once so many wakes came. */
@@ -91,7 +92,7 @@ describe('a sweep', () => {
     await strand(3, 2 * minutes);
     await strand(2, 30_000);
     await start();
-    expect(await sweep()).toEqual({ woken: 3 });
+    expect(await sweep()).toEqual({ woken: 3, rearmed: 0 });
     await wakes(3);
     expect(woken.sort()).toEqual([0, 1, 2].map((n) => `http:alice:c${2 * minutes}-${n}`));
   });
@@ -99,7 +100,7 @@ describe('a sweep', () => {
   it('goes through all pages', async () => {
     await strand(450, 2 * minutes);
     await start();
-    expect(await sweep()).toEqual({ woken: 450 });
+    expect(await sweep()).toEqual({ woken: 450, rearmed: 0 });
   });
 
   it('wakes only a few while an agent host is away, and all once it is back', async () => {
@@ -107,9 +108,9 @@ describe('a sweep', () => {
     await start();
     const alerts = new Alerts(platform.cloud.documents);
     await alerts.raise({ id: 'agent-host-1', subject: 'agent host', reason: 'gone', remedy: 'start it' });
-    expect(await sweep()).toEqual({ woken: 10 });
+    expect(await sweep()).toEqual({ woken: 10, rearmed: 0 });
     await alerts.clear('agent-host-1');
-    expect(await sweep()).toEqual({ woken: 25 });
+    expect(await sweep()).toEqual({ woken: 25, rearmed: 0 });
   });
 
   it('works off operations in bulk where the console is elsewhere', async () => {

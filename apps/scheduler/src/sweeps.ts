@@ -1,3 +1,4 @@
+import type { ScheduleSweep } from '@rockpool/jobs';
 import type { BulkSweep } from './bulk-sweep.js';
 import type { StrandedSweep } from './stranded-sweep.js';
 
@@ -7,6 +8,8 @@ const bulkForMs = 45_000;
 export interface Swept {
   /** Conversations. */
   readonly woken: number;
+  /** Schedules whose task was lost, and that have one again. */
+  readonly rearmed: number;
 }
 
 /** What is done once a minute. */
@@ -15,6 +18,7 @@ export class Sweeps {
 
   constructor(
     private readonly stranded: StrandedSweep,
+    private readonly schedules: ScheduleSweep,
     /** Absent where a console in this process does that work. */
     private readonly bulk: BulkSweep | undefined,
     private readonly stopping: AbortSignal,
@@ -32,9 +36,9 @@ export class Sweeps {
 
   private async all(): Promise<Swept> {
     const until = AbortSignal.any([this.stopping, AbortSignal.timeout(bulkForMs)]);
-    const parts = [this.stranded.sweep(), this.bulk?.sweep(until)] as const;
+    const parts = [this.stranded.sweep(), this.schedules.run(until), this.bulk?.sweep(until)] as const;
     await Promise.allSettled(parts);
-    const [woken] = await Promise.all(parts);
-    return { woken };
+    const [woken, rearmed] = await Promise.all(parts);
+    return { woken, rearmed };
   }
 }

@@ -104,6 +104,7 @@ export class BuiltinRuntime extends AgentRuntime {
       signal,
     };
     const speech = new Speech();
+    const callsOfTools = new Map<string, number>();
     for (let step = 1; ; step++) {
       const last = step >= this.limits.steps;
       speech.nextStep();
@@ -123,12 +124,15 @@ export class BuiltinRuntime extends AgentRuntime {
         continue;
       }
       if (!answer.toolCalls.length || last) {
-        const ending = endingNote(answer.finishReason, speech.spoke, { taken: step, wantedMore: answer.toolCalls.length > 0 });
+        const ending = endingNote(answer.finishReason, speech.spoke || turn.mayBeSilent === true, {
+          taken: step,
+          wantedMore: answer.toolCalls.length > 0,
+        });
         if (ending) yield { type: 'text', delta: speech.say(ending) };
         return;
       }
       for (const toolCall of answer.toolCalls) yield { type: 'tool', name: this.tools.nameOf(toolCall), state: 'started' };
-      const { message, outcomes } = await this.tools.run(answer.toolCalls, { ...context, now: new Date() });
+      const { message, outcomes } = await this.tools.run(answer.toolCalls, { ...context, now: new Date() }, callsOfTools);
       for (const { name, state } of outcomes) yield { type: 'tool', name, state };
       conversation.addStep(answer.message, message);
       conversation.interject(await abortable(turn.interjections(), signal));

@@ -43,12 +43,16 @@ export class ToolRunner {
     this.tokens = estimateTokens(JSON.stringify(this.offers));
   }
 
-  /** Resolves with one result for every call, in the order of the calls. Rejects only with the reason of the context's signal. */
-  async run(calls: readonly ModelToolCall[], context: ToolContext): Promise<{ message: ToolMessage; outcomes: ToolOutcome[] }> {
+  /** Resolves with one result for every call, in the order of the calls. Rejects only with the reason of the context's signal. `before`: calls of each tool in this turn, kept up to date. */
+  async run(
+    calls: readonly ModelToolCall[],
+    context: Omit<ToolContext, 'nth'>,
+    before: Map<string, number> = new Map(),
+  ): Promise<{ message: ToolMessage; outcomes: ToolOutcome[] }> {
     const results = await Promise.all(
       calls.map((call, index) =>
         index < callsPerStep
-          ? this.one(call, context)
+          ? this.one(call, { ...context, nth: counted(before, call.name) })
           : { text: `not run: at most ${callsPerStep} tools can be called at once`, failed: true },
       ),
     );
@@ -97,4 +101,10 @@ export class ToolRunner {
       span.end();
     }
   }
+}
+
+function counted(before: Map<string, number>, name: string): number {
+  const nth = before.get(name) ?? 0;
+  before.set(name, nth + 1);
+  return nth;
 }

@@ -10,6 +10,8 @@ export interface ToolContext {
   /** IANA name; the zone to speak of times in. */
   readonly timeZone: string;
   readonly now: Date;
+  /** How many calls of this tool came before in the turn: with `eventId` it names the call, the same when the turn runs again and goes the same way. */
+  readonly nth: number;
   /** Aborts when the turn is stopped or the tool has had its time. A tool passes it on to whatever it waits for. */
   readonly signal: AbortSignal;
 }

@@ -33,6 +33,8 @@ export interface EmbeddedCloudOptions {
   readonly subscriptions: readonly SubscriptionSpec[];
   readonly indexes: readonly IndexDeclaration[];
   readonly queues: readonly QueueSpec[];
+  /** Resolves with where this process answers, once it does: tasks are delivered from then on. Default: at once, each to where it says. */
+  readonly ownUrl?: Promise<string>;
 }
 
 /** The embedded engine, with what its drivers offer beyond their ports. */
@@ -66,7 +68,7 @@ async function openOver(folder: DataFolder, options: EmbeddedCloudOptions): Prom
   const identity = await LocalIdentity.open({ keysFile: `${options.keyFile}.identity.json` });
   const blobs = await FileBlobs.open(database, { folder: join(folder.path, 'blobs'), secrets, baseUrl: options.baseUrl });
   const bus = await SqliteMessageBus.open(database, options.subscriptions);
-  const tasks = await SqliteTasks.open(database, identity, { queues: options.queues });
+  const tasks = await SqliteTasks.open(database, identity, { queues: options.queues, ...(options.ownUrl && { ownUrl: options.ownUrl }) });
   const upkeep = new Upkeep(documents, blobs);
   let closing: Promise<void> | undefined;
 

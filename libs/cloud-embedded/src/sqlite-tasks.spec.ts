@@ -3,7 +3,7 @@ import { cpSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { QueueSpec } from '@rockpool/cloud';
+import { thisProcess, type QueueSpec } from '@rockpool/cloud';
 import { eventually, ManualClock, ownDispatchContract, TaskReceiver, tasksContract, type TasksHarness } from '@rockpool/cloud/testing';
 import { codeOf } from '@rockpool/contracts';
 import { Database } from './database.js';
@@ -222,6 +222,18 @@ describe('SqliteTasks', () => {
     ]) {
       await expect(open([{ ...work, ...wrong }]).catch(codeOf)).resolves.toBe('invalid');
     }
+  });
+
+  it('delivers to wherever this process answers now, and nothing before it does', async () => {
+    const before = await SqliteTasks.open(database, identity, { queues: [work], clock, ownUrl: new Promise(() => undefined) });
+    await before.create({ ...request('/'), url: `${thisProcess}/internal/it?a=b` });
+    expect(await before.stats('work')).toMatchObject({ pending: 1 });
+    await before.close(0);
+    const tasks = await SqliteTasks.open(database, identity, { queues: [work], clock, ownUrl: Promise.resolve(receiver.url) });
+    opened.push(tasks);
+    await ended(tasks);
+    expect(receiver.received.map(({ path }) => path)).toEqual(['/internal/it?a=b']);
+    expect(failures).toEqual([]);
   });
 
   it('retries a task whose token could not be minted', async () => {

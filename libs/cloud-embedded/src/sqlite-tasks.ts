@@ -1,4 +1,13 @@
-import { checkedTask, type Identity, type QueueSpec, type QueueStats, refuseBadQueue, type TaskRequest, Tasks } from '@rockpool/cloud';
+import {
+  checkedTask,
+  type Identity,
+  type QueueSpec,
+  type QueueStats,
+  refuseBadQueue,
+  type TaskRequest,
+  Tasks,
+  thisProcess,
+} from '@rockpool/cloud';
 import { NotFound, RockpoolError } from '@rockpool/contracts';
 import type { Database } from './database.js';
 import { type Clock, systemClock } from './sqlite-tasks/clock.js';
@@ -13,6 +22,8 @@ export interface SqliteTasksOptions {
   /** The service that the tokens speak for. Default `scheduler`. */
   service?: string;
   clock?: Clock;
+  /** Where this process answers, once it does: tasks for `thisProcess` go there, and none is delivered before. Default: each goes where it says, at once. */
+  ownUrl?: Promise<string>;
   /** Told of every failed attempt, after it was recorded. Must not throw. */
   onFailure?: (failure: TaskFailure) => void;
 }
@@ -29,6 +40,8 @@ export class SqliteTasks extends Tasks {
   readonly #sender = new HttpSender();
   readonly #queues: ReadonlyMap<string, TaskQueue>;
   #closing: Promise<void> | undefined;
+  #ownUrl = thisProcess;
+  #isDelivering = false;
 
   private constructor(store: TaskStore, identity: Identity, options: SqliteTasksOptions) {
     super();
@@ -37,18 +50,19 @@ export class SqliteTasks extends Tasks {
     this.#clock = clock;
     const attempt = async (task: NewTask & { attempt: number }, signal: AbortSignal) => {
       const token = await identity.mint({ audience: task.audience, service });
-      return this.#sender.post(task.url, requestHeaders(task, token), task.body, signal);
+      return this.#sender.post(this.#urlOf(task), requestHeaders(task, token), task.body, signal);
     };
     this.#queues = new Map(queues.map((spec) => [spec.name, new TaskQueue(spec, store, attempt, clock, onFailure)]));
   }
 
-  /** Begins to deliver what is due. The database outlives it. */
+  /** Begins to deliver what is due, at once or when `ownUrl` is known. The database outlives it. */
   static async open(database: Database, identity: Identity, options: SqliteTasksOptions): Promise<SqliteTasks> {
     for (const spec of options.queues) refuseBadQueue(spec);
     const store = new TaskStore(database);
     await store.recover();
     const tasks = new SqliteTasks(store, identity, options);
-    for (const queue of tasks.#queues.values()) queue.wake();
+    if (options.ownUrl) void options.ownUrl.then((url) => tasks.#deliver(url));
+    else tasks.#deliver();
     return tasks;
   }
 
@@ -57,7 +71,7 @@ export class SqliteTasks extends Tasks {
     if (this.#closing !== undefined) throw new RockpoolError('unavailable', 'tasks are closed');
     const task = checkedTask(request, this.#clock.now());
     await this.#store.create(task, this.#clock.now());
-    queue.wake();
+    if (this.#isDelivering) queue.wake();
     return task.name;
   }
 
@@ -73,6 +87,17 @@ export class SqliteTasks extends Tasks {
   async close(drainMs = defaultDrainMs): Promise<void> {
     this.#closing ??= Promise.all([...this.#queues.values()].map((queue) => queue.close(drainMs))).then(() => this.#sender.close());
     await this.#closing;
+  }
+
+  #deliver(ownUrl = thisProcess): void {
+    if (this.#closing !== undefined) return;
+    this.#ownUrl = ownUrl;
+    this.#isDelivering = true;
+    for (const queue of this.#queues.values()) queue.wake();
+  }
+
+  #urlOf({ url }: NewTask): string {
+    return url.startsWith(`${thisProcess}/`) ? this.#ownUrl + url.slice(thisProcess.length) : url;
   }
 
   #queue(name: string): TaskQueue {

@@ -12,6 +12,12 @@ export interface QueueSpec {
 }
 
 /**
+ * In the URL of a task: the process that delivers it, wherever that answers then. For engines of one process, which may answer at another port after a restart. A name that
+ * cannot exist (RFC 2606), so that such a request never goes to somebody else.
+ */
+export const thisProcess = 'http://this-process.invalid';
+
+/**
  * An HTTP POST to be made later. Any 2xx is success; everything else, redirects included, is tried again with the queue's backoff, and 429 and 503 with
  * `Retry-After` no sooner than that says. What breaks a rule below is refused with `invalid`.
  */

@@ -26,6 +26,12 @@ export const platformOwner = '_platform' as TenantId;
 export const runJobSlice = z.object({ tenantId, jobId, slice: z.number().int().positive() });
 export type RunJobSlice = z.infer<typeof runJobSlice>;
 
+/** Provider type of a message that the platform puts into a conversation at its times, and that may be answered by silence. */
+export const heartbeatMessage = 'rockpool.heartbeat';
+
+/** Where the scheduler takes {@link FireSchedule}. */
+export const fireSchedulePath = '/internal/schedules/fire';
+
 /** Body of the task that fires a schedule, or bridges a part of a long wait for it. `plannedAt`: epoch milliseconds; `hop`: which of the schedule's tasks it is. */
 export const fireSchedule = z.object({
   tenantId: z.union([tenantId, z.literal(platformOwner as string).transform((owner) => owner as TenantId)]),

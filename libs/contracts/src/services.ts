@@ -1,5 +1,5 @@
 /** The apps as callers of each other: the name a service-to-service token is minted for. */
-export const services = { dispatcher: 'dispatcher', scheduler: 'scheduler' } as const;
+export const services = { dispatcher: 'dispatcher', scheduler: 'scheduler', agentHost: 'agent-host', console: 'console' } as const;
 
 /** Audience of the tokens that the pooled agent host accepts. A dedicated host has one of its own, so that a token for one opens no other. */
 export const pooledHostAudience = 'agent-host';

@@ -10,6 +10,9 @@ export interface TranscriptMessage {
   readonly at: string;
 }
 
+/** The answer of an agent that has nothing to say, where that is allowed. */
+export const silence = 'NOTHING_TO_SAY';
+
 /** What a runtime is given to answer one message. */
 export interface AgentTurn {
   readonly tenantId: TenantId;
@@ -23,6 +26,10 @@ export interface AgentTurn {
   readonly summary?: string;
   /** 1 on the first run; higher when an earlier run was cut short. */
   readonly attempt: number;
+  /** True when the platform wrote the message: something that was planned for now, or the end of a job. */
+  readonly isFromPlatform?: boolean;
+  /** True when nobody waits for an answer: an empty one, or {@link silence}, says nothing. */
+  readonly mayBeSilent?: boolean;
   /**
    * Takes what the person wrote since the turn began and wants to have considered by it, oldest first. A runtime asks between two model calls, and only when
    * another call follows: what it was given is answered with this turn. A runtime that never asks leaves those messages to turns of their own.

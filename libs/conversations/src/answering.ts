@@ -1,6 +1,6 @@
-import { codeOf, crashPoint, isTerminal, TerminalError } from '@rockpool/contracts';
+import { codeOf, crashPoint, heartbeatMessage, isTerminal, TerminalError } from '@rockpool/contracts';
 import type { Documents } from '@rockpool/cloud';
-import type { AgentRuntime, TurnUsage } from './agent-runtime.js';
+import { silence, type AgentRuntime, type TurnUsage } from './agent-runtime.js';
 import { AnswerPreview } from './answer-preview.js';
 import type { Claim, ConversationLeases } from './conversation-leases.js';
 import { failureNotice, stoppedNotice } from './notices.js';
@@ -25,6 +25,7 @@ export interface TurnRunnerOptions {
 
 /** What is to be said, and how the turn ends once it is. */
 export interface Answer {
+  /** Empty: nothing is said, and nothing remembered. */
   readonly markdown: string;
   readonly outcome: NonNullable<TurnRecord['outcome']>;
   readonly reason?: string;
@@ -57,20 +58,27 @@ export class Answering {
   /** Resolves with what is to be said, whatever went wrong with this turn; rejects when the turn should be tried again, with {@link Interrupted} at once. */
   async answer(claim: Claim, channel: ReplyChannel, reply: Reply, signal: AbortSignal): Promise<Answer> {
     const { turn, conversation } = claim;
-    if (turn.attempts > this.options.maxAttempts) return quarantine(turn, 'attempts_exhausted: an earlier run ended the process');
+    const turns = [turn, ...claim.merged];
+    // Until somebody writes: then what is said is an answer.
+    let mayBeSilent = turns.every(({ message }) => message.providerType === heartbeatMessage);
+    const quietly = (answer: Answer): Answer => (mayBeSilent ? { ...answer, markdown: '' } : answer);
+    if (turn.attempts > this.options.maxAttempts) return quietly(quarantine(turn, 'attempts_exhausted: an earlier run ended the process'));
     const own = new AbortController();
     const abort = AbortSignal.any([signal, own.signal]);
     const timeout = setTimeout(() => own.abort(new TimedOut('the turn took too long')), this.options.turnTimeoutMs);
     const warn = (what: string) => (error: unknown) => this.options.onWarning(what, error, turn);
-    const typing = setInterval(() => void channel.typing(turn.message.target), typingIntervalMs);
+    const typing = setInterval(() => !mayBeSilent && void channel.typing(turn.message.target), typingIntervalMs);
     const preview = new AnswerPreview(
       channel.updateIntervalMs,
-      async (markdown) => reply.preview(await placement, markdown),
+      async (markdown) => {
+        const receipt = await placement;
+        if (receipt !== undefined) await reply.preview(receipt, markdown);
+      },
       warn('an update of the growing answer failed'),
     );
-    const placement = reply.place(abort);
+    const placement = mayBeSilent ? Promise.resolve(undefined) : reply.place(abort);
     const placed = placement.then(
-      () => preview.open(),
+      (receipt) => receipt !== undefined && preview.open(),
       (error: unknown) => {
         warn('the placeholder could not be placed')(error);
         if (isTerminal(error)) own.abort(error);
@@ -91,12 +99,16 @@ export class Answering {
           eventId,
           attempt: turn.attempts,
           senderId: message.sender.id,
-          message: saidTogether([turn, ...claim.merged]),
+          message: saidTogether(turns),
+          isFromPlatform: turns.every(isFromPlatform),
+          mayBeSilent,
           history: exchange.map(({ role, text, senderName, at }) => ({ role, text, at, ...(senderName && { senderName }) })),
           ...(conversation.summary && { summary: conversation.summary }),
           interjections: async () => {
             abort.throwIfAborted();
-            return (await this.leases.takeIn(claim)).map(saidIn);
+            const taken = await this.leases.takeIn(claim);
+            if (taken.length > 0) mayBeSilent = false;
+            return taken.map(saidIn);
           },
         },
         abort,
@@ -113,14 +125,16 @@ export class Answering {
         }
       }
       abort.throwIfAborted();
+      if (mayBeSilent && (markdown.trim() === '' || markdown.trim() === silence))
+        return quietly({ markdown, outcome: 'done', ...(usage && { usage }) });
       if (!markdown.trim()) throw new TerminalError('the model returned an empty answer');
       return { markdown, outcome: 'done', ...(usage && { usage }), ...(summary && { summary }) };
     } catch (error) {
       const cause = abort.aborted ? abort.reason : error;
       if (cause instanceof Stopped) return { markdown: stoppedNotice(markdown), outcome: 'cancelled', ...(usage && { usage }) };
       if (signal.aborted || cause instanceof Interrupted) throw cause;
-      if (isTerminal(cause)) return failed(cause, cause instanceof TimedOut ? 'timeout' : codeOf(cause), usage);
-      if (turn.attempts >= this.options.maxAttempts) return quarantine(turn, reasonOf(cause));
+      if (isTerminal(cause)) return quietly(failed(cause, cause instanceof TimedOut ? 'timeout' : codeOf(cause), usage));
+      if (turn.attempts >= this.options.maxAttempts) return quietly(quarantine(turn, reasonOf(cause)));
       throw cause;
     } finally {
       clearTimeout(timeout);
@@ -141,6 +155,11 @@ export class Answering {
       }
     });
   }
+}
+
+/** No channel gives its messages a type of this kind. */
+function isFromPlatform({ message }: TurnRecord): boolean {
+  return message.providerType.startsWith('rockpool.');
 }
 
 function failed(cause: unknown, code: string, usage?: TurnUsage): Answer {

@@ -12,8 +12,20 @@ export type CommandName = (typeof commandNames)[number];
 
 /** The command a message is, if it is one: `/stop`, `/stop@some_bot`, and `!stop` for channels that keep `/` to themselves. */
 export function commandOf(text: string): CommandName | undefined {
-  const name = /^[/!]([a-z]+)(?:@\w+)?(?:\s|$)/i.exec(text.trim())?.[1]?.toLowerCase();
+  const name = firstWordOf(text);
   return commandNames.find((known) => known === name);
+}
+
+function firstWordOf(text: string): string | undefined {
+  return /^[/!]([a-z]+)(?:@\w+)?(?:\s|$)/i.exec(text.trim())?.[1]?.toLowerCase();
+}
+
+/** Commands that a part above conversations brings along. */
+export abstract class MoreCommands {
+  /** Each with what it does, for `/help`: `schedules` → `shows what is planned`. */
+  abstract readonly names: Readonly<Record<string, string>>;
+  /** Does what the command says and resolves with the answer, in Markdown. Called again for the same message after a crash, so it has to bear that. `words`: what follows the name. */
+  abstract answer(tenant: Tenant, message: InboundMessage, name: string, words: string): Promise<string>;
 }
 
 /** Acts on commands at once, beside the queue: once for each event, with an answer through the reply ledger. */
@@ -22,20 +34,36 @@ export class Commands {
     private readonly inbox: Inbox,
     private readonly answers: ImmediateAnswers,
     private readonly now: () => number = Date.now,
+    private readonly more?: MoreCommands,
   ) {}
 
+  /** The command a message is, if it is one: those of {@link commandOf}, and those that were brought along. */
+  named(text: string): string | undefined {
+    const name = firstWordOf(text);
+    return commandOf(text) ?? (name !== undefined && Object.hasOwn(this.more?.names ?? {}, name) ? name : undefined);
+  }
+
   /** Does what the command says and answers. A second delivery repeats neither; one after a crash finishes what was begun. */
-  async run(tenant: Tenant, message: InboundMessage, name: CommandName): Promise<void> {
+  async run(tenant: Tenant, message: InboundMessage, name: string): Promise<void> {
     await inSpan(
       'command',
       { 'rockpool.tenant.id': tenant.id, 'rockpool.event.id': message.eventId, 'rockpool.command': name },
       async () => {
-        const effect = this.effect(name, tenant, message);
+        const own = commandNames.find((known) => known === name);
+        const effect = own ? this.effect(own, tenant, message) : await this.brought(tenant, message, name);
         const turn = await this.inbox.command(tenant.id, message, name, effect, currentTraceparent());
         linkToTrace(turn.traceparent);
         if (turn.command) await this.answers.say(turn, turn.command.answer);
       },
     );
+  }
+
+  /** What others do is done before it is on record; a delivery that finds it there does not do it again. */
+  private async brought(tenant: Tenant, message: InboundMessage, name: string) {
+    const words = message.text.trim().replace(/^\S+\s*/, '');
+    const isNew = (await this.inbox.find(tenant.id, message.eventId)) === undefined;
+    const answer = isNew && this.more ? await this.more.answer(tenant, message, name, words) : '';
+    return (_: Transaction, conversation: ConversationRecord): CommandEffect => ({ conversation, answer });
   }
 
   private effect(name: CommandName, tenant: Tenant, message: InboundMessage) {
@@ -56,7 +84,7 @@ export class Commands {
           return { conversation, answer: this.status(assistant, tenant, conversation, open) };
         case 'help':
         case 'start':
-          return { conversation, answer: helpAnswer(assistant) };
+          return { conversation, answer: helpAnswer(assistant, this.more?.names ?? {}) };
       }
     };
   }
@@ -133,12 +161,13 @@ function queue(conversation: ConversationRecord, ofTenant: OverlapPolicy, asked:
   return { conversation, answer };
 }
 
-function helpAnswer(assistant: string): string {
+function helpAnswer(assistant: string, more: MoreCommands['names']): string {
+  const brought = Object.entries(more).map(([name, does]) => `- \`/${name}\` ${does}\n`);
   return `Hello, this is **${assistant}**. Write to me and I answer.
 
 - \`/stop\` ends what I am doing
 - \`/status\` shows what I am doing
 - \`/new\` begins a new conversation
 - \`/queue\` says what becomes of messages that come while I work
-- \`/help\` shows this`;
+${brought.join('')}- \`/help\` shows this`;
 }

@@ -173,6 +173,11 @@ export class Inbox {
     return { items: page.items.map((item) => item.data), ...(page.nextCursor && { nextCursor: page.nextCursor }) };
   }
 
+  /** A turn, if it is there. */
+  async find(tenantId: TenantId, eventId: EventId): Promise<TurnRecord | undefined> {
+    return (await this.documents.get<TurnRecord>(paths.turn(tenantId, eventId)))?.data;
+  }
+
   /** A turn with the ledger of its reply, which is another turn's when that one answered both. Rejects with `not_found`. */
   async get(tenantId: TenantId, eventId: EventId): Promise<{ turn: TurnRecord; replies: ReplyRecord[] }> {
     const turn = await this.documents.get<TurnRecord>(paths.turn(tenantId, eventId));

@@ -1,6 +1,6 @@
 import { crashPoint, type ConversationId, type InboundMessage, type TenantId } from '@rockpool/contracts';
 import type { Admissions } from './admissions.js';
-import { commandOf, type Commands } from './commands.js';
+import type { Commands } from './commands.js';
 import type { ImmediateAnswers } from './immediate-answers.js';
 import type { Inbox } from './inbox.js';
 import type { ReplyChannels } from './reply-channel.js';
@@ -42,7 +42,7 @@ export class Receiver {
       return { kind, tenantId, reason };
     }
     const { tenant } = decision;
-    const command = commandOf(message.text);
+    const command = this.commands.named(message.text);
     if (command) {
       await this.commands.run(tenant, message, command);
       // A turn that waits for another try is ended by a run of it.

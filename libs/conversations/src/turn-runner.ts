@@ -135,14 +135,15 @@ export class TurnRunner {
 
   private async putOnRecord(claim: Claim, reply: Reply, answer: Answer): Promise<void> {
     const late = lateNotice(claim.turn, Date.now());
-    const writeRows = reply.record(late + answer.markdown);
-    const shown = answer.outcome === 'done' || answer.outcome === 'cancelled';
+    const isSilent = answer.markdown === '';
+    const writeRows = isSilent ? () => undefined : reply.record(late + answer.markdown);
+    const shown = !isSilent && (answer.outcome === 'done' || answer.outcome === 'cancelled');
     await this.leases.fenced(claim, async (transaction, conversation) => {
       const turns = await this.leases.turnsOf(transaction, claim);
       const session = conversation.session === claim.conversation.session;
       const withSummary = answer.summary && session ? { summary: answer.summary.text, summaryThrough: answer.summary.through } : undefined;
       let next = { ...conversation, ...withSummary };
-      for (const turn of turns) next = this.transcript.append(transaction, next, turn, [saidIn(turn)]);
+      if (!isSilent) for (const turn of turns) next = this.transcript.append(transaction, next, turn, [saidIn(turn)]);
       const said = { role: 'assistant', text: answer.markdown, at: new Date().toISOString() } as const;
       if (shown) next = this.transcript.append(transaction, next, claim.turn, [said]);
       transaction.set(paths.conversation(claim.turn.tenantId, claim.turn.conversationId), next);

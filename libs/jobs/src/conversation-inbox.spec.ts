@@ -94,6 +94,7 @@ describe('a prompt of a schedule', () => {
     scheduleId: 's1' as ScheduleId,
     eventId: 'schedule:s1:2030-03-01T09%3A00%3A00.000Z' as EventId,
     plannedAt: Date.parse('2030-03-01T09:00:00Z'),
+    createdBy: 'test',
     late: false,
   };
 

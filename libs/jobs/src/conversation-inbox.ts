@@ -1,4 +1,4 @@
-import { NotFound, type ConversationId, type EventId, type ReplyTarget, type TenantId } from '@rockpool/contracts';
+import { heartbeatMessage, NotFound, type ConversationId, type EventId, type ReplyTarget, type TenantId } from '@rockpool/contracts';
 import type { Documents } from '@rockpool/cloud';
 import { paths, type ConversationRecord, type Inbox, type Wakes } from '@rockpool/conversations';
 import type { Clock } from './clock.js';
@@ -9,7 +9,7 @@ export const platformMessages = {
   jobAsks: 'rockpool.job-asks',
   prompt: 'rockpool.scheduled-prompt',
   /** The answer may be that there is nothing to say. */
-  heartbeat: 'rockpool.heartbeat',
+  heartbeat: heartbeatMessage,
 } as const;
 
 /** A message of the platform for one conversation. */

@@ -1,6 +1,6 @@
 import { type ConversationInbox, platformMessages } from './conversation-inbox.js';
 import { SchedulePrompts, type Occurrence } from './schedule-firing.js';
-import type { ScheduleEffect } from './schedule-records.js';
+import type { PromptEffect } from './schedule-records.js';
 
 /** Puts the prompts of schedules into their conversations' inboxes. One that comes late says for when it was meant; a heartbeat is left out while something waits there. */
 export class InboxSchedulePrompts extends SchedulePrompts {
@@ -8,7 +8,7 @@ export class InboxSchedulePrompts extends SchedulePrompts {
     super();
   }
 
-  async put(occurrence: Occurrence, effect: Extract<ScheduleEffect, { kind: 'prompt' | 'heartbeat' }>): Promise<void> {
+  async put(occurrence: Occurrence, effect: PromptEffect): Promise<void> {
     const { tenantId, eventId, plannedAt, late } = occurrence;
     // A heartbeat is for times when nothing happens; while nobody can answer they would pile up.
     if (effect.kind === 'heartbeat' && (await this.inbox.isBusy(tenantId, effect.conversationId))) return;

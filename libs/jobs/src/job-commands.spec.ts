@@ -1,16 +1,12 @@
 import { alice, JobBench, minute, ScriptedKind, sequence, work } from './testing/job-bench.js';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { TerminalError, type ConversationId, type ScheduleId } from '@rockpool/contracts';
+import { TerminalError, type ConversationId } from '@rockpool/contracts';
 import { JobCommands, type JobCommandName } from './job-commands.js';
-import { schedulePlatform, type SchedulePlatform } from './schedule-platform.js';
-import { ScheduleTasks } from './schedule-tasks.js';
-import { NotedPrompts } from './testing/schedule-bench.js';
 
 const here = 'web:alice:1' as ConversationId;
 const elsewhere = 'web:alice:2' as ConversationId;
 
 let bench: JobBench;
-let platform: SchedulePlatform;
 let commands: JobCommands;
 beforeEach(async () => {
   const waits = new ScriptedKind('waits', ({ steps }) =>
@@ -22,20 +18,11 @@ beforeEach(async () => {
     { it: { repeat: 'safe', run: () => Promise.reject(new TerminalError('it broke')) } },
   );
   bench = await JobBench.open({ kinds: [waits, fails, sequence('quick', ['it'], { it: work(() => bench, 0) })] });
-  const { documents, tasks, clock, receiver } = bench.engine;
-  platform = schedulePlatform({
-    documents,
-    tasks: new ScheduleTasks(tasks, { url: `${receiver.url}/fire`, audience: 'scheduler' }),
-    prompts: new NotedPrompts(clock.now),
-    clock,
-    onWarning: () => undefined,
-  });
-  commands = new JobCommands(bench.jobs, platform.schedules, clock);
+  commands = new JobCommands(bench.jobs, bench.engine.clock);
 });
 afterEach(() => bench.close());
 
-const say = (name: JobCommandName, words = '', conversationId = here) =>
-  commands.answer(alice, conversationId, { name, words, timeZone: 'Europe/Berlin' });
+const say = (name: JobCommandName, words = '', conversationId = here) => commands.answer(alice, conversationId, { name, words });
 
 describe('/jobs', () => {
   it('lists those of the conversation, open ones first', async () => {
@@ -85,30 +72,5 @@ describe('/cancel', () => {
     await bench.begin({ kind: 'quick', conversationId: here });
     await bench.ended();
     expect(await say('cancel', '1')).toBe('Job 1 was over already: it succeeded.');
-  });
-});
-
-describe('/schedules', () => {
-  it('lists those of the conversation by when they come, in the zone of the tenant', async () => {
-    expect(await say('schedules')).toBe('Nothing is scheduled.');
-    const put = (id: string, expression: string, conversationId = here) =>
-      platform.schedules.put(alice, id as ScheduleId, {
-        title: id,
-        when: { kind: 'cron', expression, timeZone: 'Europe/Berlin' },
-        effect: { kind: 'prompt', conversationId, text: id },
-        createdBy: 'test',
-      });
-    await put('water', '0 9 * * *');
-    await put('feed', '0 18 * * *');
-    await put('secret', '0 9 * * *', elsewhere);
-    await put('sleep', '0 22 * * *');
-    await platform.schedules.pause(alice, 'sleep' as ScheduleId);
-    expect(await say('schedules')).toBe(
-      [
-        '- **feed**: 1 Mar 2030, 18:00 (`0 18 * * *`, Europe/Berlin)',
-        '- **water**: 2 Mar 2030, 09:00 (`0 9 * * *`, Europe/Berlin)',
-        '- **sleep**: paused (`0 22 * * *`, Europe/Berlin)',
-      ].join('\n'),
-    );
   });
 });

@@ -2,39 +2,34 @@ import { codeOf, type ConversationId, type TenantId } from '@rockpool/contracts'
 import type { Clock } from './clock.js';
 import type { JobRecord, StepRecord } from './job-records.js';
 import type { Jobs } from './jobs.js';
-import type { ScheduleRecord } from './schedule-records.js';
-import type { Schedules } from './schedules.js';
+import { plain } from './plain.js';
 
 /** What a person may ask about long work, in a conversation. */
-export const jobCommandNames = ['jobs', 'job', 'cancel', 'schedules'] as const;
+export const jobCommandNames = ['jobs', 'job', 'cancel'] as const;
 export type JobCommandName = (typeof jobCommandNames)[number];
 
 const listed = 10;
 const stepsShown = 8;
 
 /**
- * Answers `/jobs`, `/job 12`, `/cancel 12` and `/schedules`, in Markdown. A conversation sees what is its own: jobs and schedules of the tenant's other conversations
- * do not exist here.
+ * Answers `/jobs`, `/job 12` and `/cancel 12`, in Markdown. A conversation sees what is its own: jobs of the tenant's other conversations do not exist here.
  */
 export class JobCommands {
   constructor(
     private readonly jobs: Jobs,
-    private readonly schedules: Schedules,
     private readonly clock: Clock,
   ) {}
 
-  /** `words` is what follows the command; `timeZone` the zone to speak of times in. A second call for the same message does no more than the first. */
+  /** `words` is what follows the command. A second call for the same message does no more than the first. */
   async answer(
     tenantId: TenantId,
     conversationId: ConversationId,
-    command: { readonly name: JobCommandName; readonly words: string; readonly timeZone: string },
+    command: { readonly name: JobCommandName; readonly words: string },
   ): Promise<string> {
-    const { name, words, timeZone } = command;
+    const { name, words } = command;
     switch (name) {
       case 'jobs':
         return this.list(tenantId, conversationId);
-      case 'schedules':
-        return this.planned(tenantId, conversationId, timeZone);
       case 'job':
       case 'cancel':
         return this.one(tenantId, conversationId, name, words);
@@ -85,16 +80,6 @@ export class JobCommands {
       .join('\n');
   }
 
-  private async planned(tenantId: TenantId, conversationId: ConversationId, timeZone: string): Promise<string> {
-    const { items } = await this.schedules.list(tenantId, { limit: 1000 });
-    const own = items.filter(
-      ({ state, effect }) => state !== 'ended' && 'conversationId' in effect && effect.conversationId === conversationId,
-    );
-    own.sort((one, other) => (one.nextAt ?? Infinity) - (other.nextAt ?? Infinity));
-    if (own.length === 0) return 'Nothing is scheduled.';
-    return own.map((schedule) => `- ${scheduleLine(schedule, timeZone)}`).join('\n');
-  }
-
   private lineOf({ label, title, state, createdAt, finishedAt }: JobRecord): string {
     const lasted = spanOf((finishedAt ?? this.clock.now()) - createdAt);
     return `**Job ${label}** ${plain(title)}: ${state}, ${finishedAt === undefined ? `since ${lasted}` : `after ${lasted}`}`;
@@ -106,22 +91,8 @@ function stepLine({ n, name, state, attempts, error }: StepRecord): string {
   return `${n}. ${plain(name)}: ${state}${tries}${error && state !== 'succeeded' ? ` (${plain(error.message).slice(0, 200)})` : ''}`;
 }
 
-function scheduleLine({ title, when, nextAt, state }: ScheduleRecord, timeZone: string): string {
-  const next = nextAt === undefined ? state : momentText(nextAt, timeZone);
-  return `**${plain(title)}**: ${next}${when.kind === 'cron' ? ` (\`${when.expression}\`, ${when.timeZone})` : ''}`;
-}
-
-function momentText(at: number, timeZone: string): string {
-  return new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'short', timeZone }).format(at);
-}
-
 function spanOf(milliseconds: number): string {
   const seconds = Math.round(milliseconds / 1000);
   if (seconds < 120) return `${seconds} s`;
   return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;
-}
-
-/** A model or a person chose these words: one line, and nothing in it is markup. */
-function plain(text: string): string {
-  return text.replace(/[\s\p{C}]+/gu, ' ').replace(/[*_`[\]()<>#|\\]/g, '');
 }

@@ -3,7 +3,7 @@ import { crashPoint, isTerminal, TerminalError, type EventId, type FireSchedule,
 import type { Clock } from './clock.js';
 import { longestAheadMs } from './job-tasks.js';
 import { nextOccurrence, quietUntil } from './occurrences.js';
-import { occurrenceId, schedulePaths, type ScheduleEffect, type ScheduleRecord } from './schedule-records.js';
+import { occurrenceId, schedulePaths, type PromptEffect, type ScheduleEffect, type ScheduleRecord } from './schedule-records.js';
 import { longestFiringMs, type ScheduleTasks } from './schedule-tasks.js';
 
 /** An occurrence, as what it does sees it. */
@@ -13,13 +13,15 @@ export interface Occurrence {
   /** The same whenever this occurrence is fired again: an event with this id exists once. */
   readonly eventId: EventId;
   readonly plannedAt: number;
+  /** Who made the schedule. */
+  readonly createdBy: string;
   /** True when its time is over for minutes. */
   readonly late: boolean;
 }
 
 /** Puts prompts into conversations, each occurrence once. A `TerminalError` means that this conversation can never take one. */
 export abstract class SchedulePrompts {
-  abstract put(occurrence: Occurrence, effect: Extract<ScheduleEffect, { kind: 'prompt' | 'heartbeat' }>): Promise<void>;
+  abstract put(occurrence: Occurrence, effect: PromptEffect): Promise<void>;
 }
 
 /** A function of the platform that a schedule runs. It may be run again for the same occurrence, after a crash, but never twice at one time. */
@@ -68,7 +70,7 @@ export class ScheduleFiring {
       return this.moveOn(schedule, plannedAt, 'skipped', 'it would have come late, in quiet hours', later);
     }
     try {
-      const busy = await this.does(schedule, { tenantId, scheduleId, eventId, plannedAt, late }, signal);
+      const busy = await this.does(schedule, { tenantId, scheduleId, eventId, plannedAt, createdBy: schedule.createdBy, late }, signal);
       if (busy) return busy;
     } catch (error) {
       if (!isTerminal(error)) throw error;
@@ -80,9 +82,9 @@ export class ScheduleFiring {
 
   /** Does what the schedule does, now and beside its times. `requestId` names the request, so that repeating it does nothing more. Rejects when it cannot. */
   async runNow(schedule: ScheduleRecord, requestId: string, signal: AbortSignal): Promise<EventId> {
-    const { tenantId, scheduleId } = schedule;
+    const { tenantId, scheduleId, createdBy } = schedule;
     const eventId = `${occurrenceId(schedule, schedule.createdAt)}:now:${encodeURIComponent(requestId)}` as EventId;
-    await this.effect(schedule.effect, { tenantId, scheduleId, eventId, plannedAt: this.clock.now(), late: false }, signal);
+    await this.effect(schedule.effect, { tenantId, scheduleId, eventId, plannedAt: this.clock.now(), createdBy, late: false }, signal);
     return eventId;
   }
 

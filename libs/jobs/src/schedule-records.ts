@@ -11,10 +11,15 @@ export type ScheduleEffect =
   /** Runs a function of the platform. */
   | { readonly kind: 'upkeep'; readonly name: string; readonly input?: Json };
 
+/** An effect that says something in a conversation. */
+export type PromptEffect = Extract<ScheduleEffect, { kind: 'prompt' | 'heartbeat' }>;
+
 /** A schedule, at `tenants/{t}/schedules/{s}`. Times are epoch milliseconds. */
 export interface ScheduleRecord {
   readonly tenantId: TenantId;
   readonly scheduleId: ScheduleId;
+  /** What people call it: unique within the tenant, and never given again. */
+  readonly number: number;
   readonly title: string;
   readonly when: When;
   readonly quiet?: QuietHours;
@@ -46,9 +51,18 @@ export interface ScheduleRecord {
   readonly updatedAt: number;
 }
 
+/** {@link ScheduleRecord.createdBy} of those that `tenants.yaml` describes. */
+export const fromFile = 'tenants.yaml';
+
+/** At `tenants/{t}/counters/schedules`: the number that was given last. */
+export interface ScheduleCounter {
+  readonly last: number;
+}
+
 export const schedulePaths = {
   schedules: (tenantId: TenantId) => `tenants/${tenantId}/schedules`,
   schedule: (tenantId: TenantId, scheduleId: ScheduleId) => `tenants/${tenantId}/schedules/${scheduleId}`,
+  counter: (tenantId: TenantId) => `tenants/${tenantId}/counters/schedules`,
 } as const;
 
 /** The indexes that the queries of schedules need. */

@@ -1,10 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Documents } from '@rockpool/cloud';
-import { Conflict, crashPoint, InvalidInput, NotFound, type EventId, type ScheduleId, type TenantId } from '@rockpool/contracts';
+import {
+  Conflict,
+  crashPoint,
+  InvalidInput,
+  NotFound,
+  type ConversationId,
+  type EventId,
+  type ScheduleId,
+  type TenantId,
+} from '@rockpool/contracts';
 import type { Clock } from './clock.js';
 import { checkTimes, nextOccurrence, type QuietHours, type When } from './occurrences.js';
 import { armedFor, type ScheduleFiring } from './schedule-firing.js';
-import { schedulePaths, type ScheduleEffect, type ScheduleRecord } from './schedule-records.js';
+import { schedulePaths, type ScheduleCounter, type ScheduleEffect, type ScheduleRecord } from './schedule-records.js';
 import type { ScheduleTasks } from './schedule-tasks.js';
 
 /** A schedule as somebody wants it. */
@@ -52,7 +61,20 @@ export class Schedules {
       const now = this.clock.now();
       const nextAt = nextOccurrence(when, quiet, now);
       if (nextAt === undefined) throw new InvalidInput('the time of the schedule never comes, or is over');
-      const base = existing ?? { tenantId, scheduleId, state: 'active', hop: 0, fired: 0, skipped: 0, createdAt: now, updatedAt: now };
+      const counter = existing ? undefined : await transaction.get<ScheduleCounter>(schedulePaths.counter(tenantId));
+      const number = existing?.number ?? (counter?.data.last ?? 0) + 1;
+      if (!existing) transaction.set(schedulePaths.counter(tenantId), { last: number } satisfies ScheduleCounter);
+      const base = existing ?? {
+        tenantId,
+        scheduleId,
+        number,
+        state: 'active',
+        hop: 0,
+        fired: 0,
+        skipped: 0,
+        createdAt: now,
+        updatedAt: now,
+      };
       const { quiet: _, nextAt: __, armedAt: ___, ...kept } = base as ScheduleRecord;
       const wanted: ScheduleRecord = { ...kept, ...definition, updatedAt: now };
       const next = wanted.state === 'paused' ? wanted : armedFor(wanted, nextAt, now);
@@ -83,6 +105,20 @@ export class Schedules {
       ...(page.cursor && { cursor: page.cursor }),
     });
     return { items: items.map(({ data }) => data), ...(nextCursor && { nextCursor }) };
+  }
+
+  /** Those of one conversation that have not ended, by when they come; paused ones last. */
+  async ofConversation(tenantId: TenantId, conversationId: ConversationId): Promise<ScheduleRecord[]> {
+    const own: ScheduleRecord[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.list(tenantId, { limit: 1000, ...(cursor && { cursor }) });
+      for (const schedule of page.items)
+        if (schedule.state !== 'ended' && 'conversationId' in schedule.effect && schedule.effect.conversationId === conversationId)
+          own.push(schedule);
+      cursor = page.nextCursor;
+    } while (cursor);
+    return own.sort((one, other) => (one.nextAt ?? Infinity) - (other.nextAt ?? Infinity) || one.number - other.number);
   }
 
   /** The occurrences to come, at most `count`: none of a schedule that is paused or ended. Epoch milliseconds. */

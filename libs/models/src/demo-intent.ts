@@ -1,9 +1,10 @@
 /** What the demo model makes of a message: a tool to call, or an answer it can give by itself. */
-export type DemoIntent = { readonly tool: string; readonly input: Readonly<Record<string, string>> } | { readonly answer: string };
+export type DemoIntent = { readonly tool: string; readonly input: Readonly<Record<string, string | number>> } | { readonly answer: string };
 
 const abilities = [
   '- “what time is it in Tokyo?”',
   '- “remember that the spare key is with Anna” and later “what do you remember about the key?”',
+  '- “remind me in 10 minutes to water the plants”',
   '- `fetch https://example.com`',
   '- “how many words: …”, “echo …”, “help”',
 ].join('\n');
@@ -16,6 +17,14 @@ interface Rule {
 /** First match wins. A rule that needs a tool which the caller does not offer is skipped by {@link demoIntent}. */
 const rules: readonly Rule[] = [
   { pattern: /^(?:please )?remember(?: that|:)?\s+(.+)/is, intent: ([, text]) => ({ tool: 'remember', input: { text: text!.trim() } }) },
+  {
+    pattern: /^(?:please )?remind me in (\d{1,4}) (second|minute|hour|day)s? (?:to |that |about |of )?(.+)/is,
+    intent: ([, count, unit, text]) => {
+      const what = text!.trim();
+      const inMinutes = Number(count) * { second: 1 / 60, minute: 1, hour: 60, day: 1_440 }[unit!.toLowerCase() as 'minute'];
+      return { tool: 'schedule', input: { title: what.slice(0, 60), prompt: `echo ⏰ ${what}`, inMinutes } };
+    },
+  },
   {
     pattern: /^(?:what do you (?:remember|know)|do you remember|recall)(?:\s+(?:about|of))?\s*(.*)/is,
     intent: ([, query]) => ({ tool: 'recall', input: { query: query!.replace(/[?.!]+\s*$/, '').trim() } }),

@@ -28,7 +28,7 @@ export async function startApps(
     cloud: platform.cloud,
     spanExporters: platform.traces ? [platform.traces] : [],
     module: { module: Apps, imports: [PlatformModule.forRoot(platform), ...modules] },
-    onListening: (url) => (platform.url = url),
+    onListening: (url) => platform.listensAt(url),
     ...options,
   });
   service.app.get(Shutdown).onShutdown('stop following tenants', () => platform.unfollow());

@@ -4,6 +4,7 @@ import { webIndexes } from '@rockpool/channels';
 import type { Cloud, IndexDeclaration, SpanExporter, TraceReader } from '@rockpool/cloud';
 import { apps, queues, subscriptions, type AppName } from '@rockpool/contracts';
 import { conversationIndexes } from '@rockpool/conversations';
+import { jobIndexes, scheduleIndexes } from '@rockpool/jobs';
 import type { Logger, PlatformConfig } from '@rockpool/service';
 import { tenancyIndexes } from '@rockpool/tenancy';
 
@@ -19,12 +20,21 @@ export interface EngineUse {
   readonly service: AppName;
   /** Where this process answers. */
   readonly baseUrl: () => string;
+  /** Resolves with where this process answers, once it does: an engine that delivers tasks by itself begins then. Default: at once. */
+  readonly ownUrl?: Promise<string>;
   /** Told what breaks and is repeated. Default: nobody. */
   readonly log?: Pick<Logger, 'warn'>;
 }
 
 /** Every index that a query of the platform needs. */
-export const indexes: readonly IndexDeclaration[] = [...tenancyIndexes, ...conversationIndexes, ...agentIndexes, ...webIndexes];
+export const indexes: readonly IndexDeclaration[] = [
+  ...tenancyIndexes,
+  ...conversationIndexes,
+  ...agentIndexes,
+  ...webIndexes,
+  ...jobIndexes,
+  ...scheduleIndexes,
+];
 
 /**
  * Opens the engine that the configuration names, and loads no other. Rejects with `unavailable` when another process holds the embedded one's data folder, naming that
@@ -34,7 +44,7 @@ export function openEngine(config: PlatformConfig, use: EngineUse): Promise<Engi
   return config.ROCKPOOL_ENGINE === 'google' ? openGoogle(config, use) : openEmbedded(config, use);
 }
 
-async function openEmbedded(config: PlatformConfig, { baseUrl }: EngineUse): Promise<Engine> {
+async function openEmbedded(config: PlatformConfig, { baseUrl, ownUrl }: EngineUse): Promise<Engine> {
   const { openEmbeddedCloud, SqliteSpanStore } = await import('@rockpool/cloud-embedded');
   const cloud = await openEmbeddedCloud({
     dataDir: config.ROCKPOOL_DATA_DIR,
@@ -43,6 +53,7 @@ async function openEmbedded(config: PlatformConfig, { baseUrl }: EngineUse): Pro
     subscriptions: Object.values(subscriptions),
     indexes,
     queues: Object.values(queues),
+    ...(ownUrl && { ownUrl }),
   });
   return { cloud, traces: SqliteSpanStore.open(join(config.ROCKPOOL_DATA_DIR, 'traces.db')) };
 }

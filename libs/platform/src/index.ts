@@ -7,3 +7,4 @@ export { indexes, openEngine, type Engine, type EngineUse } from './engine.js';
 export { leasesOf } from './leases.js';
 export { openPlatform, platformOver, type Platform } from './platform.js';
 export { problemsOf, runApp } from './run-app.js';
+export { FileSchedules, scheduleProblems, wishOf } from './schedules-of-file.js';

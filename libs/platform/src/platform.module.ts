@@ -1,6 +1,7 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { ChannelReplies, WebFeed } from '@rockpool/channels';
 import { Inbox, ReplyChannels, Wakes } from '@rockpool/conversations';
+import { ScheduleFiring, Schedules } from '@rockpool/jobs';
 import { Credentials, Routes, Tenants } from '@rockpool/tenancy';
 import type { Platform } from './platform.js';
 
@@ -21,6 +22,8 @@ export class PlatformModule {
       { provide: Inbox, useValue: platform.inbox },
       { provide: Wakes, useValue: platform.wakes },
       { provide: ReplyChannels, useValue: channels },
+      { provide: Schedules, useValue: platform.schedules },
+      { provide: ScheduleFiring, useValue: platform.firing },
     ];
     return { module: PlatformModule, providers, exports: providers.map(({ provide }) => provide) };
   }

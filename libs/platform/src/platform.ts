@@ -1,11 +1,13 @@
 import type { Cloud, SpanExporter, TraceReader } from '@rockpool/cloud';
 import type { AppName } from '@rockpool/contracts';
 import { Inbox, type Wakes } from '@rockpool/conversations';
+import type { ScheduleFiring, Schedules } from '@rockpool/jobs';
 import { EventPublisher, type Logger, type PlatformConfig } from '@rockpool/service';
 import { Credentials, Routes, Tenants } from '@rockpool/tenancy';
 import { audiencesOf, type Audiences } from './audiences.js';
 import { BusWakes } from './bus-wakes.js';
 import { openEngine, type Engine } from './engine.js';
+import { schedulesOf } from './schedules.js';
 
 /** The open engine and the parts that apps share. Whoever opened it closes it. */
 export interface Platform {
@@ -17,10 +19,14 @@ export interface Platform {
   readonly inbox: Inbox;
   readonly wakes: Wakes;
   readonly audiences: Audiences;
+  readonly schedules: Schedules;
+  readonly firing: ScheduleFiring;
   /** Where the latest traces are kept; absent where they are exported only. */
   readonly traces?: SpanExporter & TraceReader;
-  /** Where this process answers; set once it listens. */
-  url: string;
+  /** Where this process answers; a guess until it listens. */
+  readonly url: string;
+  /** To be called once this process listens, with where. */
+  listensAt(url: string): void;
   /** Ends what follows tenants. {@link close} does so, too. */
   unfollow(): void;
   close(): Promise<void>;
@@ -31,30 +37,47 @@ export interface Platform {
  */
 export async function openPlatform(config: PlatformConfig, service: AppName, log?: Pick<Logger, 'warn'>): Promise<Platform> {
   const baseUrl = () => config.ROCKPOOL_PUBLIC_URL ?? platform.url;
-  const engine = await openEngine(config, { service, baseUrl, log });
-  const platform = platformOver(engine, config, service);
+  const listening = Promise.withResolvers<string>();
+  const engine = await openEngine(config, { service, baseUrl, ownUrl: listening.promise, log });
+  const platform = platformOver(engine, config, service, listening.resolve);
   return platform;
 }
 
-/** What this app shares with others, over an engine that is open. */
-export function platformOver({ cloud, traces }: Engine, config: PlatformConfig, service: AppName): Platform {
+/** What this app shares with others, over an engine that is open. `onListening` is told where this process answers, once it does. */
+export function platformOver(
+  { cloud, traces }: Engine,
+  config: PlatformConfig,
+  service: AppName,
+  onListening: (url: string) => void = () => undefined,
+): Platform {
   const tenants = new Tenants(cloud.documents);
   const routes = new Routes(cloud.documents);
   const unfollow = () => {
     tenants.close();
     routes.close();
   };
+  const inbox = new Inbox(cloud.documents);
+  const wakes = new BusWakes(new EventPublisher(cloud.bus), `/${service}`);
+  const audiences = audiencesOf(config);
+  let url = `http://127.0.0.1:${config.PORT}`;
   return {
     config,
     cloud,
     tenants,
     routes,
     credentials: new Credentials(tenants, cloud.secrets, cloud.documents),
-    inbox: new Inbox(cloud.documents),
-    wakes: new BusWakes(new EventPublisher(cloud.bus), `/${service}`),
-    audiences: audiencesOf(config),
+    inbox,
+    wakes,
+    audiences,
+    ...schedulesOf({ config, cloud, tenants, inbox, wakes, audiences }),
     ...(traces && { traces }),
-    url: `http://127.0.0.1:${config.PORT}`,
+    get url() {
+      return url;
+    },
+    listensAt(own) {
+      url = own;
+      onListening(own);
+    },
     unfollow,
     async close() {
       unfollow();

@@ -63,10 +63,10 @@ export class TenantDirectory {
 
   /**
    * Compares the file with what is stored; writes nothing. `given` holds the values of secrets, by `owner/field`: one for every `env://` and `file://` of the
-   * file, which the caller resolves because only he sees that environment, and any for `secret://` ones that are to be set with it.
+   * file, which the caller resolves because only he sees that environment, and any for `secret://` ones that are to be set with it. `others`: problems that the caller sees by rules of his own.
    */
-  async plan(file: TenantsFile, given: Readonly<Record<string, string>> = {}): Promise<Plan> {
-    const survey: Survey = { secrets: new SecretPlan(this.secrets, given), problems: checkSettings(file), warnings: [] };
+  async plan(file: TenantsFile, given: Readonly<Record<string, string>> = {}, others: readonly SettingsProblem[] = []): Promise<Plan> {
+    const survey: Survey = { secrets: new SecretPlan(this.secrets, given), problems: [...checkSettings(file), ...others], warnings: [] };
     const stored = await this.#records.all();
     const { step: shared, telegram } = await this.#surveyShared(survey, file.shared);
     const present = await this.#surveyTenants(survey, file, stored, telegram);

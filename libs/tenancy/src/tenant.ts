@@ -1,4 +1,4 @@
-import { tenantId, type TenantId } from '@rockpool/contracts';
+import { conversationId, tenantId, type TenantId } from '@rockpool/contracts';
 import { z } from 'zod';
 
 /**
@@ -106,14 +106,44 @@ export const agentSettings = z.strictObject({
 });
 export type AgentSettings = z.output<typeof agentSettings>;
 
+const timeZone = z.string().max(60).refine(isTimeZone, 'a time zone is an IANA name such as Europe/Paris');
+const localTime = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:?\d{2})?$/;
+
+/** What is said in a conversation at its times: `cron` or `at`, and `prompt` or `heartbeat`. Whether the times make sense is looked at by whoever plans. */
+export const tenantSchedule = z
+  .strictObject({
+    /** Five fields. */
+    cron: z.string().min(1).max(200).optional(),
+    /** A local date and time. */
+    at: z.string().regex(localTime, 'a date and time is written as 2026-11-21T09:00, in quotes').optional(),
+    /** Default: the tenant's. */
+    timeZone: timeZone.optional(),
+    /** As `rockpool inbox` shows it. */
+    conversation: conversationId,
+    /** What the agent is asked. */
+    prompt: z.string().min(1).max(10_000).optional(),
+    /** The same, but the agent may find that there is nothing to say. */
+    heartbeat: z.string().min(1).max(10_000).optional(),
+    /** What becomes of an occurrence that could not come in time. */
+    missed: z.enum(['fire-late', 'skip']).default('fire-late'),
+    quietHours: z.strictObject({ from: z.string(), to: z.string(), then: z.enum(['skip', 'later']).default('skip') }).optional(),
+  })
+  .refine(({ cron, at }) => (cron === undefined) !== (at === undefined), 'a schedule has either cron or at')
+  .refine(({ prompt, heartbeat }) => (prompt === undefined) !== (heartbeat === undefined), 'a schedule has either prompt or heartbeat');
+export type TenantSchedule = z.output<typeof tenantSchedule>;
+
 export const tenantSpec = z.strictObject({
   displayName: z.string().min(1).max(200).optional(),
   plan: planName.default('free'),
   /** A suspended tenant's channels are still answered with 2xx; nothing runs, every event is recorded as dropped. */
   suspended: z.boolean().default(false),
+  /** In which times are understood and shown. Default: UTC. */
+  timeZone: timeZone.optional(),
   agent: agentSettings.prefault({}),
   limits: messageLimits.prefault({}),
   channels: channelSettings.default({}),
+  /** By name. */
+  schedules: z.record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'a schedule is named with a-z, 0-9 and -'), tenantSchedule).optional(),
   host: z.strictObject({ mode: z.enum(['pooled']).default('pooled') }).prefault({}),
 });
 export type TenantSpec = z.output<typeof tenantSpec>;
@@ -138,4 +168,13 @@ export interface Tenant {
   readonly spec: TenantSpec;
   /** Changes with every applied change. */
   readonly version: string;
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,3 +1,4 @@
+import type { Schedules } from '@rockpool/jobs';
 import type { Memory } from '../memory.js';
 import type { AgentTool } from '../tool.js';
 import type { GuardedFetch } from '../web/guarded-fetch.js';
@@ -5,8 +6,25 @@ import { currentTime } from './current-time.js';
 import { fetchUrl } from './fetch-url.js';
 import { recall } from './recall.js';
 import { remember } from './remember.js';
+import { cancelSchedule, listSchedules, schedule } from './schedules.js';
 
 /** Every tool of the built-in agent, in the order models see them. */
-export function agentTools(needs: { readonly memory: Memory; readonly web: GuardedFetch }): AgentTool[] {
-  return [currentTime, remember(needs.memory), recall(needs.memory), fetchUrl(needs.web)];
+export function agentTools({
+  memory,
+  web,
+  schedules,
+}: {
+  readonly memory: Memory;
+  readonly web: GuardedFetch;
+  readonly schedules: Schedules;
+}): AgentTool[] {
+  return [
+    currentTime,
+    remember(memory),
+    recall(memory),
+    fetchUrl(web),
+    schedule(schedules),
+    listSchedules(schedules),
+    cancelSchedule(schedules),
+  ];
 }

@@ -4,7 +4,7 @@ import { fireSchedule, type ConversationId, type CrashPoint, type EventId, type 
 import type { QuietHours, When } from '../occurrences.js';
 import { SchedulePrompts, type Firing, type Occurrence, type UpkeepFunction } from '../schedule-firing.js';
 import { schedulePlatform, type SchedulePlatform } from '../schedule-platform.js';
-import type { ScheduleEffect, ScheduleRecord } from '../schedule-records.js';
+import type { PromptEffect, ScheduleRecord } from '../schedule-records.js';
 import { ScheduleTasks } from '../schedule-tasks.js';
 import type { ScheduleWish } from '../schedules.js';
 import { atCrashPoints } from './crashes.js';
@@ -29,10 +29,7 @@ export class NotedPrompts extends SchedulePrompts {
   constructor(private readonly now: () => number) {
     super();
   }
-  async put(
-    { tenantId, eventId, plannedAt, late }: Occurrence,
-    { text }: Extract<ScheduleEffect, { kind: 'prompt' | 'heartbeat' }>,
-  ): Promise<void> {
+  async put({ tenantId, eventId, plannedAt, late }: Occurrence, { text }: PromptEffect): Promise<void> {
     this.before();
     this.puts++;
     if (this.#known.has(`${tenantId}/${eventId}`)) return;

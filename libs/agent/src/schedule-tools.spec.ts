@@ -1,0 +1,125 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Tasks, type TaskRequest } from '@rockpool/cloud';
+import { openTestDocuments, type TestDocuments } from '@rockpool/cloud-embedded/testing';
+import type { ConversationId, EventId, ScheduleId, TenantId } from '@rockpool/contracts';
+import { Inbox, Wakes } from '@rockpool/conversations';
+import {
+  ConversationInbox,
+  fromFile,
+  InboxSchedulePrompts,
+  scheduleIndexes,
+  schedulePlatform,
+  ScheduleTasks,
+  systemClock,
+  type Schedules,
+} from '@rockpool/jobs';
+import type { AgentTool, ToolContext } from './tool.js';
+import { cancelSchedule, listSchedules, schedule } from './tools/schedules.js';
+
+/** Tasks that are only noted: what they fire is the scheduler's matter. */
+class NotedTasks extends Tasks {
+  readonly made: TaskRequest[] = [];
+  override async create(task: TaskRequest): Promise<string> {
+    this.made.push(task);
+    return task.name ?? '';
+  }
+  override async cancel(): Promise<boolean> {
+    return false;
+  }
+  override async stats() {
+    return { pending: this.made.length, oldestLateMs: 0 };
+  }
+  override async close(): Promise<void> {}
+}
+
+class NoWakes extends Wakes {
+  override async wake(): Promise<void> {}
+}
+
+const now = new Date('2030-03-01T12:00:00Z');
+const context: ToolContext = {
+  tenantId: 'alice' as TenantId,
+  conversationId: 'telegram:1:2' as ConversationId,
+  eventId: 'telegram:1:3' as EventId,
+  senderId: '12345',
+  timeZone: 'Europe/Paris',
+  now,
+  nth: 0,
+  signal: new AbortController().signal,
+};
+
+let store: TestDocuments;
+let schedules: Schedules;
+let tasks: NotedTasks;
+beforeEach(async () => {
+  store = await openTestDocuments(scheduleIndexes);
+  tasks = new NotedTasks();
+  const { documents } = store;
+  ({ schedules } = schedulePlatform({
+    documents,
+    tasks: new ScheduleTasks(tasks, { url: 'http://127.0.0.1/fire', audience: 'scheduler' }),
+    prompts: new InboxSchedulePrompts(new ConversationInbox(documents, new Inbox(documents), new NoWakes(), systemClock)),
+    clock: { ...systemClock, now: () => now.getTime() },
+    onWarning: () => undefined,
+  }));
+});
+afterEach(() => store.close());
+
+const call = (tool: (over: Schedules) => AgentTool, input: object, more: Partial<ToolContext> = {}) => {
+  const it = tool(schedules);
+  return it.run(it.input.parse(input), { ...context, ...more });
+};
+const dentist = { title: 'dentist', prompt: 'Remind Ann of the dentist.' };
+
+describe('the agent’s schedules', () => {
+  it('understand local times in the zone of the tenant, and fire in the conversation they are asked for in', async () => {
+    expect(await call(schedule, { ...dentist, at: '2030-03-02T09:00' })).toBe(
+      'Planned: schedule 1, dentist: Saturday, 2 March 2030 at 09:00 (Europe/Paris)',
+    );
+    const [record] = await schedules.ofConversation(context.tenantId, context.conversationId);
+    expect(record).toMatchObject({
+      nextAt: Date.parse('2030-03-02T08:00:00Z'),
+      effect: { kind: 'prompt', conversationId: context.conversationId, text: dentist.prompt },
+      createdBy: '12345',
+    });
+    expect(tasks.made.map(({ scheduleAt }) => scheduleAt?.toISOString())).toEqual(['2030-03-02T08:00:00.000Z']);
+  });
+
+  it('count from now, and come again and again in another zone when that is meant', async () => {
+    expect(await call(schedule, { ...dentist, inMinutes: 0.5 })).toContain('Friday, 1 March 2030 at 13:00');
+    const daily = { ...dentist, cron: '0 9 * * *', timeZone: 'Asia/Tokyo' };
+    expect(await call(schedule, daily, { nth: 1 })).toBe(
+      'Planned: schedule 2, dentist: Saturday, 2 March 2030 at 01:00; Sunday, 3 March 2030 at 01:00; Monday, 4 March 2030 at 01:00 (Europe/Paris, 0 9 * * * in Asia/Tokyo)',
+    );
+  });
+
+  it('are not doubled by a turn that runs again', async () => {
+    await call(schedule, { ...dentist, inMinutes: 5 });
+    await call(schedule, { ...dentist, prompt: 'The dentist waits.', inMinutes: 6 });
+    const own = await schedules.ofConversation(context.tenantId, context.conversationId);
+    expect(own).toMatchObject([{ number: 1, effect: { text: 'The dentist waits.' } }]);
+  });
+
+  it('refuse what is over, what never comes and what is said twice, in words for the model', async () => {
+    await expect(call(schedule, { ...dentist, at: '2030-03-01T09:00' })).rejects.toThrow('is over');
+    await expect(call(schedule, { ...dentist, cron: '0 9 * *' })).rejects.toThrow('0 9 * *');
+    await expect(call(schedule, { ...dentist, cron: '0 9 * * *', inMinutes: 1 })).rejects.toThrow('exactly one of');
+  });
+
+  it('are shown and cancelled in their own conversation only, and not when the operator set them up', async () => {
+    await call(schedule, { ...dentist, inMinutes: 5 });
+    const elsewhere = { conversationId: 'telegram:1:9' as ConversationId };
+    expect(await call(listSchedules, {}, elsewhere)).toBe('Nothing is scheduled.');
+    await expect(call(cancelSchedule, { number: 1 }, elsewhere)).rejects.toThrow('no schedule 1 in this conversation');
+    const { tenantId, conversationId } = context;
+    await schedules.put(tenantId, 'file:news' as ScheduleId, {
+      title: 'news',
+      when: { kind: 'cron', expression: '0 8 * * *', timeZone: 'UTC' },
+      effect: { kind: 'prompt', conversationId, text: 'What is new?' },
+      createdBy: fromFile,
+    });
+    await expect(call(cancelSchedule, { number: 2 })).rejects.toThrow('set up by the operator');
+    expect(await call(cancelSchedule, { number: 1 })).toBe('Cancelled: dentist');
+    expect((await call(listSchedules, {})).split('\n')).toHaveLength(1);
+  });
+});

@@ -1,0 +1,74 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { ConversationId, ScheduleId, TenantId } from '@rockpool/contracts';
+import { ScheduleCommands } from './schedule-commands.js';
+import { schedulePlatform, type SchedulePlatform } from './schedule-platform.js';
+import { fromFile } from './schedule-records.js';
+import { ScheduleTasks } from './schedule-tasks.js';
+import { openTestEngine, type TestEngine } from './testing/engine.js';
+import { NotedPrompts } from './testing/schedule-bench.js';
+
+const alice = 'alice' as TenantId;
+const here = 'web:alice:1' as ConversationId;
+const elsewhere = 'web:alice:2' as ConversationId;
+
+let engine: TestEngine;
+let platform: SchedulePlatform;
+let commands: ScheduleCommands;
+beforeEach(async () => {
+  engine = await openTestEngine(async () => ({ status: 200 }));
+  const { documents, tasks, clock, receiver } = engine;
+  platform = schedulePlatform({
+    documents,
+    tasks: new ScheduleTasks(tasks, { url: `${receiver.url}/fire`, audience: 'scheduler' }),
+    prompts: new NotedPrompts(clock.now),
+    clock,
+    onWarning: () => undefined,
+  });
+  commands = new ScheduleCommands(platform.schedules);
+});
+afterEach(() => engine.close());
+
+const say = (words = '', conversationId = here) => commands.answer(alice, conversationId, words, 'Europe/Berlin');
+
+const put = (id: string, expression: string, { conversationId = here, createdBy = 'test' } = {}) =>
+  platform.schedules.put(alice, id as ScheduleId, {
+    title: id,
+    when: { kind: 'cron', expression, timeZone: 'Europe/Berlin' },
+    effect: { kind: 'prompt', conversationId, text: id },
+    createdBy,
+  });
+
+describe('/schedules', () => {
+  it('lists those of the conversation by when they come, with their next times in the zone of the tenant', async () => {
+    expect(await say()).toBe('Nothing is scheduled.');
+    await put('water', '0 9 * * *');
+    await put('feed', '0 18 * * *');
+    await put('secret', '0 9 * * *', { conversationId: elsewhere });
+    await put('sleep', '0 22 * * *');
+    await platform.schedules.pause(alice, 'sleep' as ScheduleId);
+    expect((await say()).split('\n').slice(0, 3)).toEqual([
+      '- **2** feed: 1 Mar 2030, 18:00; 2 Mar 2030, 18:00; 3 Mar 2030, 18:00 (`0 18 * * *`, Europe/Berlin)',
+      '- **1** water: 2 Mar 2030, 09:00; 3 Mar 2030, 09:00; 4 Mar 2030, 09:00 (`0 9 * * *`, Europe/Berlin)',
+      '- **4** sleep: paused (`0 22 * * *`, Europe/Berlin)',
+    ]);
+  });
+
+  it('pauses, resumes and deletes by a number that stays with its schedule', async () => {
+    await put('water', '0 9 * * *');
+    await put('feed', '0 18 * * *');
+    expect(await say('delete 1')).toBe('🗑 Schedule 1 (water) is deleted.');
+    expect(await say('delete 1')).toBe('There is no schedule 1 here. /schedules lists them.');
+    expect(await say('pause #2')).toBe('⏸ Schedule 2 (feed) is paused.');
+    expect(await say('resume 2')).toBe('▶️ Schedule 2 (feed) goes on: 1 Mar 2030, 18:00.');
+    expect((await put('sing', '0 12 * * *')).number).toBe(3);
+  });
+
+  it('leaves alone what belongs to another conversation, and what the operator set up', async () => {
+    await put('secret', '0 9 * * *', { conversationId: elsewhere });
+    await put('news', '0 8 * * *', { createdBy: fromFile });
+    expect(await say('delete 1')).toBe('There is no schedule 1 here. /schedules lists them.');
+    expect(await say('delete 2')).toMatch(/^Schedule 2 \(news\) was set up by the operator/);
+    expect(await say('burn 2')).toMatch(/^I do not know `burn`\./);
+    expect((await platform.schedules.list(alice)).items).toHaveLength(2);
+  });
+});
