@@ -240,7 +240,7 @@ async function getsIn(route: string, credential: Credential): Promise<boolean> {
   const { 'x-link': link, ...sent } = headers;
   const query = link !== undefined && url === '/chat/:tenant' ? `?link=${link}` : '';
   const abort = new AbortController();
-  const hasBody = method === 'POST' || method === 'PUT';
+  const hasBody = ['POST', 'PUT', 'DELETE'].includes(method);
   const answer = await fetch(service.url + pathOf(url) + query, {
     method,
     headers: { ...(hasBody && { 'content-type': 'application/json' }), ...sent },
