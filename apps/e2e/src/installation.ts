@@ -14,6 +14,7 @@ import {
   TelegramSimulator,
   type Ledger,
   type RunningProcess,
+  type StackDelivery,
 } from '@rockpool/testkit';
 
 const run = promisify(execFile);
@@ -73,6 +74,8 @@ export type EngineName = 'embedded' | 'google';
 
 interface InstallationOptions {
   readonly engine?: EngineName;
+  /** Of the Google engine; `pull` when absent. */
+  readonly delivery?: StackDelivery;
   /** Notes what the simulated channels deliver. */
   readonly ledger?: Ledger;
   /** `off` for floods that no real chat would send. */
@@ -91,6 +94,8 @@ export class Installation {
     private readonly folder: string,
     private readonly environment: Readonly<Record<string, string>>,
     private readonly stop: () => Promise<void>,
+    /** What the Google engine runs on. */
+    readonly stack: GoogleStack | undefined,
   ) {}
 
   static async open(options: InstallationOptions = {}): Promise<Installation> {
@@ -106,8 +111,10 @@ export class Installation {
       ROCKPOOL_SLACK_API_URL: `${await slack.start()}/api`,
       OPENAI_BASE_URL: `${await model.start()}/v1`,
     };
-    const { processes, url, environment, stop } = await (options.engine === 'google' ? startStack(beside) : startEmbedded(beside, folder));
-    const installation = new Installation(processes, url, telegram, slack, model, folder, environment, stop);
+    const { processes, url, environment, stop, stack } = await (options.engine === 'google'
+      ? startStack(beside, options.delivery)
+      : startEmbedded(beside, folder));
+    const installation = new Installation(processes, url, telegram, slack, model, folder, environment, stop, stack);
     await installation.apply(tenants);
     return installation;
   }
@@ -154,6 +161,7 @@ interface Started {
   readonly url: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly stop: () => Promise<void>;
+  readonly stack?: GoogleStack;
 }
 
 async function startEmbedded(beside: Readonly<Record<string, string>>, folder: string): Promise<Started> {
@@ -176,9 +184,9 @@ async function startEmbedded(beside: Readonly<Record<string, string>>, folder: s
   return { processes: [product], url, environment, stop: () => product.stop() };
 }
 
-async function startStack(beside: Readonly<Record<string, string>>): Promise<Started> {
-  const stack = await GoogleStack.start({ root, env: { ...beside, ROCKPOOL_LEASE_MS: String(leaseMs) } });
-  return { processes: stack.processes, url: stack.url, environment: stack.environment, stop: () => stack.stop() };
+async function startStack(beside: Readonly<Record<string, string>>, delivery?: StackDelivery): Promise<Started> {
+  const stack = await GoogleStack.start({ root, ...(delivery && { delivery }), env: { ...beside, ROCKPOOL_LEASE_MS: String(leaseMs) } });
+  return { processes: stack.processes, url: stack.url, environment: stack.environment, stop: () => stack.stop(), stack };
 }
 
 export interface InboxRow {

@@ -32,6 +32,14 @@ export { startSecretManagerFake, type SecretManagerFake, type SecretManagerFakeO
 export { startCloudTasksFake, type CloudTasksFake, type CloudTasksFakeOptions } from './google/cloud-tasks-fake.js';
 export { startMetadataServer, type MetadataServer, type MetadataServerOptions } from './google/metadata-server.js';
 export { startStorageFake, type StorageFake, type StorageFakeOptions } from './google/storage-fake.js';
-export { GoogleStack, stackApps, whyNoStack, type StackApp, type StackedApp, type StackOptions } from './stack/stack.js';
+export {
+  GoogleStack,
+  stackApps,
+  whyNoStack,
+  type StackApp,
+  type StackDelivery,
+  type StackedApp,
+  type StackOptions,
+} from './stack/stack.js';
 export { startPubSubFake, type PubSubFake, type PubSubFakeOptions } from './google/pub-sub-fake.js';
 export type { PublishedMessage } from './google/pub-sub-fake-rules.js';

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { GoogleStack, Random, startProcess, type RunningProcess } from '@rockpool/testkit';
+import { GoogleStack, Random, stackApps, startProcess, type RunningProcess, type StackApp } from '@rockpool/testkit';
 import type { EngineName } from '../installation.js';
 
 const run = promisify(execFile);
@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const command = join(root, 'apps/cli/dist/main.js');
 const crashPoints = join(root, 'apps/e2e/dist/chaos/crash-points.js');
 /** Where several processes may hold a conversation, one that was killed is waited for so long. */
-const leaseMs = 5_000;
+const leaseMs = 10_000;
 
 /** What the product is told about the world around it. */
 export interface ProductOptions {
@@ -29,8 +29,14 @@ export interface ProductOptions {
   readonly withCrashPoints?: boolean;
 }
 
+/** One process of the product, and which app it is: `rockpool` is all of them in one. */
+export interface ProductProcess {
+  readonly app: StackApp | 'rockpool';
+  readonly running: RunningProcess;
+}
+
 interface Running {
-  readonly processes: readonly RunningProcess[];
+  readonly processes: readonly ProductProcess[];
   /** What the command line needs to find it. */
   readonly environment: Readonly<Record<string, string>>;
   stop(): Promise<void>;
@@ -55,18 +61,23 @@ export class InstalledProduct {
     return installed;
   }
 
-  get processes(): readonly RunningProcess[] {
+  get processes(): readonly ProductProcess[] {
     return this.running.processes;
+  }
+
+  /** The processes of one app. */
+  copiesOf(app: ProductProcess['app']): readonly RunningProcess[] {
+    return this.processes.filter((process) => process.app === app).map(({ running }) => running);
   }
 
   /** The one process of the embedded engine. */
   get process(): RunningProcess {
-    return this.processes[0]!;
+    return this.processes[0]!.running;
   }
 
   /** What its processes printed last, each in its order. */
   get lines(): string[] {
-    return this.processes.flatMap(({ lines }) => lines);
+    return this.processes.flatMap(({ running }) => running.lines);
   }
 
   /** Runs a command of the product and resolves with what it printed on stdout. */
@@ -129,17 +140,20 @@ async function startEmbedded(options: ProductOptions): Promise<Running> {
     readyUrl: `http://127.0.0.1:${options.port}/readyz`,
     timeoutMs: 60_000,
   });
-  return { processes: [product], environment, stop: () => product.stop() };
+  return { processes: [{ app: 'rockpool', running: product }], environment, stop: () => product.stop() };
 }
 
 async function startStack(options: ProductOptions): Promise<Running> {
   const stack = await GoogleStack.start({
     root,
+    // Processes are killed one at a time, which the emulator of Pub/Sub does not notice.
+    delivery: 'pull-strict',
     env: { ROCKPOOL_LEASE_MS: String(leaseMs), ...environmentOf(options) },
     ports: { ingress: options.port },
     nodeArgs: nodeArgsOf(options),
   });
-  return { processes: stack.processes, environment: stack.environment, stop: () => stack.stop() };
+  const processes = stackApps.flatMap((app) => stack.apps[app].copies.map((running) => ({ app, running })));
+  return { processes, environment: stack.environment, stop: () => stack.stop() };
 }
 
 function nodeArgsOf({ withCrashPoints }: ProductOptions): string[] {

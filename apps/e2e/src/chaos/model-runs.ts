@@ -15,6 +15,8 @@ export interface RunFindings {
   readonly needless: readonly string[];
   /** Begun while another run of the same conversation was under way in the same process. */
   readonly overlapping: readonly string[];
+  /** Of each message whose run was cut off, the milliseconds from the end of its process to the next run. */
+  readonly resumedMs: readonly number[];
 }
 
 const token = /\bzq[0-9a-f]{14}\b/g;
@@ -41,19 +43,23 @@ export class ModelRuns {
     model.when(() => true).reply({ text, firstTokenMs: 30 });
   }
 
-  /** Judges what was noted. */
+  /** Judges what was noted. `endings` are those of processes that run turns. */
   findings(endings: readonly Ending[]): RunFindings {
     const needless: string[] = [];
+    const resumedMs: number[] = [];
     let runs = 0;
     for (const [key, requests] of this.runs) {
       runs += requests.length;
       for (const [index, request] of requests.entries()) {
         const before = requests[index - 1];
-        if (before && !endedBetween(endings, before.at, request.at)) needless.push(key);
+        if (!before) continue;
+        const ending = endings.findLast(({ at, gone }) => gone >= before.at && at <= request.at);
+        if (ending) resumedMs.push(request.at - ending.at);
+        else needless.push(key);
       }
     }
     const overlapping = this.overlaps.filter(({ earlier, at }) => !endedBetween(endings, earlier.at, at)).map((overlap) => overlap.token);
-    return { runs, repeated: runs - this.runs.size, needless, overlapping };
+    return { runs, repeated: runs - this.runs.size, needless, overlapping, resumedMs };
   }
 
   /** Only looks: no request is answered by this rule. */

@@ -3,11 +3,13 @@ import type { ChaosResult, Durations } from './result.js';
 /** The result as lines for a terminal. */
 export function tableOf(result: ChaosResult): string {
   const { messages, modelRuns, terms } = result;
+  const named = Object.entries(result.endedApps).map(([app, times]) => `${app} ${times}`);
   const rows: [string, string | number][] = [
     ['seed', result.options.seed],
     ['messages sent / accepted / answered', `${messages.sent} / ${messages.accepted} / ${messages.answered}`],
     ['given up by their sender, never accepted', messages.givenUp],
     ['kills / terminations', `${result.kills} / ${terms.count}`],
+    ...(named.length > 1 ? [['of which', named.join(', ')] as [string, string]] : []),
     ['lost', result.lost.length],
     ['answered more than once', result.duplicated.length],
     ['out of order', result.outOfOrder.length],
@@ -20,6 +22,7 @@ export function tableOf(result: ChaosResult): string {
       `${modelRuns.runs} / ${modelRuns.repeated} / ${modelRuns.needless.length} / ${modelRuns.overlapping.length}`,
     ],
     ['kill to next answer, p50 / p95 / max', durationText(result.recoveryMs)],
+    ['end to next run of what was running, p50 / p95 / max', durationText(result.resumedMs)],
     ['2xx to answer, p50 / p95 / max', durationText(result.answerMs)],
     ['SIGTERM to exit, p50 / p95 / max', durationText(terms.exitMs)],
     ['requests too early for a rate limit', result.rateViolations.length],

@@ -41,11 +41,22 @@ export interface ChaosResult {
   readonly leftOpen: number;
   /** Placeholders that were left behind; a promise is broken when there are more than endings. */
   readonly orphanPlaceholders: readonly { readonly conversation: string; readonly id: string }[];
-  readonly modelRuns: RunFindings;
+  readonly modelRuns: Omit<RunFindings, 'resumedMs'>;
   readonly kills: number;
-  readonly terms: { readonly count: number; readonly exitMs?: Durations; readonly exitCodes: readonly (number | null)[] };
+  /** How often each app was ended, by either signal. */
+  readonly endedApps: Readonly<Record<string, number>>;
+  /** What was ended when, in the order of the run. */
+  readonly endings: readonly { readonly app: string; readonly signal: string; readonly at: string; readonly duringStart: boolean }[];
+  readonly terms: {
+    readonly count: number;
+    readonly exitMs?: Durations;
+    readonly exitCodes: readonly (number | null)[];
+    readonly slow: readonly string[];
+  };
   /** From a kill to the next answer. */
   readonly recoveryMs?: Durations;
+  /** From the end of a process to the next run of a message that it was running. */
+  readonly resumedMs?: Durations;
   /** From 2xx to the answer. */
   readonly answerMs?: Durations;
   /** The messages that waited longest. */
@@ -74,6 +85,7 @@ interface Evidence {
 
 /** Judges a run by what people see, what the model was asked, and how the process ended. */
 export function resultOf({ options, stage, answers, endings, runs, givenUp, leftOpen, durationMs, conversationOf }: Evidence): ChaosResult {
+  const { resumedMs, ...modelRuns } = runs;
   const verdict = stage.ledger.check(stage.shown());
   const isPlaceholder = ({ text }: { text: string }) => text.trim() === '…';
   const killed = endings.all.filter(({ signal }) => signal === 'SIGKILL');
@@ -94,14 +106,20 @@ export function resultOf({ options, stage, answers, endings, runs, givenUp, left
     unaskedFor: verdict.orphans.filter((message) => !isPlaceholder(message)).map(({ conversation, text }) => ({ conversation, text })),
     orphanPlaceholders: verdict.orphans.filter(isPlaceholder).map(({ conversation, id }) => ({ conversation, id })),
     leftOpen,
-    modelRuns: runs,
+    modelRuns,
     kills: killed.length,
+    endedApps: Object.fromEntries(Object.entries(Object.groupBy(endings.all, ({ app }) => app)).map(([app, ended]) => [app, ended.length])),
     terms: {
       count: termed.length,
       exitMs: durations(termed.map(({ at, gone }) => gone - at)),
       exitCodes: [...new Set(termed.map(({ exitCode }) => exitCode))],
+      slow: termed
+        .filter(({ at, gone }) => gone - at > exitWithinMs)
+        .map(({ app, at, gone }) => `${app} took ${gone - at} ms to end after SIGTERM`),
     },
+    endings: endings.all.map(({ app, signal, at, duringStart }) => ({ app, signal, at: new Date(at).toISOString(), duringStart })),
     recoveryMs: durations(recoveries),
+    resumedMs: durations(resumedMs),
     answerMs: durations(answers.waits.map(({ ms }) => ms)),
     slowest: answers.waits
       .sort((a, b) => b.ms - a.ms)
@@ -141,7 +159,7 @@ function brokenPromises(result: Omit<ChaosResult, 'ok' | 'broken'>, faults: read
       ? [`${result.orphanPlaceholders.length} placeholders left behind`]
       : []),
     ...(result.leftOpen > 0 ? [`${result.leftOpen} turns are still open`] : []),
-    ...(terms.exitMs && terms.exitMs.max > exitWithinMs ? [`an exit took ${terms.exitMs.max} ms after SIGTERM`] : []),
+    ...terms.slow,
     ...(terms.exitCodes.some((code) => code !== 0) ? [`exit codes after SIGTERM: ${terms.exitCodes.join(', ')}`] : []),
     ...(tooEarly.length > 0
       ? [`${tooEarly.length} requests before the time a channel had asked to wait for: ${JSON.stringify(tooEarly.slice(0, 3))}`]

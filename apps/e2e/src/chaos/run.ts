@@ -64,6 +64,8 @@ class ChaosRun {
   private readonly accepted: Sent[] = [];
   private givenUp = 0;
   private killsDone = 0;
+  /** Nobody sends more than so many before the endings that are due: a run is to have them all in its midst, however long a start takes. */
+  private maySend = Infinity;
   private termsDone = 0;
 
   constructor(
@@ -86,6 +88,7 @@ class ChaosRun {
       this.stage.disturb({ kind: 'drop-before', probability: dropped / 5, seed: `${seed}/lost` });
       this.stage.disturb({ kind: 'status', status: 503, probability: dropped / 5, seed: `${seed}/failed` });
       await Promise.all([this.send(), this.endAgainAndAgain()]);
+      await this.endings.settled();
       this.stage.calm();
       const stillAt = await this.untilStill();
       this.answers.look();
@@ -94,7 +97,7 @@ class ChaosRun {
         stage: this.stage,
         answers: this.answers,
         endings: this.endings,
-        runs: this.runs.findings(this.endings.all),
+        runs: this.runs.findings(this.endings.all.filter(({ app }) => app === 'agent-host' || app === 'rockpool')),
         givenUp: this.givenUp,
         leftOpen: await this.leftOpen(),
         durationMs: stillAt - startedAt,
@@ -109,7 +112,7 @@ class ChaosRun {
   private async send(): Promise<void> {
     const random = new Random(`${this.options.seed}/send`);
     const talks = this.talks(random);
-    const begin = performance.now();
+    let begin = performance.now();
     while (this.sent.length < this.options.messages) {
       const talk = random.pick(talks);
       // People often send two or three in a row.
@@ -118,6 +121,7 @@ class ChaosRun {
       const due = begin + (this.sent.length * 1000) / this.options.rate;
       await this.pause(Math.max(0, due - performance.now()));
       while (this.waiting() > mostWaiting) await this.pause(50);
+      begin += await this.untilEndingsKeepUp();
     }
   }
 
@@ -157,17 +161,33 @@ class ChaosRun {
     const moments = random
       .shuffle([...Array<'kill'>(kills).fill('kill'), ...Array<'term'>(terms).fill('term')])
       .map((kind, index, all) => ({ kind, after: ((index + 0.1 + 0.8 * random.next()) / all.length) * messages * 0.95 }));
-    for (const { kind, after } of moments) {
+    for (const [index, { kind, after }] of moments.entries()) {
+      this.maySend = Math.max(after + 1, moments[index + 1]?.after ?? messages);
       while (this.sent.length < after) await this.pause(10);
       await this.pause(random.integer(0, longestUptimeMs));
       if (kind === 'term') {
-        await this.endings.terminate(random);
+        const { ready } = await this.endings.terminate(random);
         this.termsDone++;
+        this.follow(ready.then(() => this.repeatSome(index)));
       } else if (this.killsDone < kills) {
-        this.killsDone += await this.endings.kill(random, kills - this.killsDone);
+        const { kills: more, ready } = await this.endings.kill(random, kills - this.killsDone);
+        this.killsDone += more;
+        this.follow(ready.then(() => this.repeatSome(index)));
       }
-      for (let n = 0; n < 5 && this.accepted.length > 0; n++) this.follow(random.pick(this.accepted).redeliver(1, random.chance(0.5)));
     }
+    this.maySend = Infinity;
+  }
+
+  private repeatSome(index: number): void {
+    const random = new Random(`${this.options.seed}/again/${index}`);
+    for (let n = 0; n < 5 && this.accepted.length > 0; n++) this.follow(random.pick(this.accepted).redeliver(1, random.chance(0.5)));
+  }
+
+  /** Resolves, with the milliseconds that took, when not more than one ending is overdue. */
+  private async untilEndingsKeepUp(): Promise<number> {
+    const begin = performance.now();
+    while (this.sent.length >= Math.ceil(this.maySend)) await this.pause(20);
+    return performance.now() - begin;
   }
 
   /** Resolves, with the time of the last change, when every sender is done and every message answered, or nothing changes any more. */

@@ -1,23 +1,37 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { startFirestoreEmulator, startPubSubEmulator } from '../emulators/emulator.js';
+import { startFirestoreEmulator, startPubSubEmulator, type RunningEmulator } from '../emulators/emulator.js';
 import { findEmulators } from '../emulators/find-emulators.js';
 import { startCloudTasksFake } from '../google/cloud-tasks-fake.js';
-import { startMetadataServer } from '../google/metadata-server.js';
+import { startMetadataServer, type MetadataServer } from '../google/metadata-server.js';
+import { startPubSubFake, type PubSubFake } from '../google/pub-sub-fake.js';
 import { startSecretManagerFake } from '../google/secret-manager-fake.js';
 import { startStorageFake } from '../google/storage-fake.js';
 import { freePort, startProcess, type RunningProcess } from '../launch.js';
 import { Balancer } from './balancer.js';
+import { createPushTopology } from './push-topology.js';
 
 export const stackApps = ['ingress', 'dispatcher', 'agent-host', 'scheduler', 'console'] as const;
 
 export type StackApp = (typeof stackApps)[number];
+
+/**
+ * How messages reach the dispatcher.
+ *
+ * - `pull`: from the official emulator of Pub/Sub. It never learns that a stream was cut off (its 0.8.20 has no method that its own gRPC calls then), and keeps the keys of
+ *   a subscriber that was killed for that one for good: not for whoever kills one of several.
+ * - `pull-strict`: from the strict fake of Pub/Sub, which does.
+ * - `push`: the strict fake posts them to the dispatcher's front, with the tokens and the settings that Terraform gives its subscriptions.
+ */
+export type StackDelivery = 'pull' | 'pull-strict' | 'push';
 
 export interface StackOptions {
   /** The built workspace: `<root>/apps/<app>/dist/main.js` is what runs. */
   readonly root: string;
   /** Of each app; 2 when absent. */
   readonly copies?: number;
+  /** `pull` when absent. */
+  readonly delivery?: StackDelivery;
   /** Variables of every app, beside those that say where the others are. */
   readonly env?: Readonly<Record<string, string>>;
   /** Ports of the fronts; free ones when absent. */
@@ -35,9 +49,9 @@ export interface StackedApp {
 }
 
 /** Why no stack can be started on this machine, in words for the title of a skipped test; `undefined` when one can. */
-export function whyNoStack(): string | undefined {
+export function whyNoStack(delivery: StackDelivery = 'pull'): string | undefined {
   const { pubsub, firestore } = findEmulators();
-  return pubsub.missing ?? firestore.missing;
+  return (delivery === 'pull' ? pubsub.missing : undefined) ?? firestore.missing;
 }
 
 /**
@@ -49,6 +63,11 @@ export class GoogleStack {
     readonly apps: Readonly<Record<StackApp, StackedApp>>,
     /** What the command line needs to work on this installation. */
     readonly environment: Readonly<Record<string, string>>,
+    readonly projectId: string,
+    /** Issues the tokens that everybody here believes. */
+    readonly metadata: MetadataServer,
+    /** The bus, unless it is the emulator. */
+    readonly pubSub: PubSubFake | undefined,
     private readonly closers: readonly (() => Promise<unknown>)[],
   ) {}
 
@@ -56,8 +75,8 @@ export class GoogleStack {
   static async start(options: StackOptions): Promise<GoogleStack> {
     const closers: (() => Promise<unknown>)[] = [];
     try {
-      const { apps, environment } = await startParts(options, closers);
-      return new GoogleStack(apps, environment, closers);
+      const { apps, environment, projectId, metadata, pubSub } = await startParts(options, closers);
+      return new GoogleStack(apps, environment, projectId, metadata, pubSub, closers);
     } catch (error) {
       await closeAll(closers);
       throw error;
@@ -80,21 +99,24 @@ export class GoogleStack {
   }
 }
 
-async function startParts(options: StackOptions, closers: (() => Promise<unknown>)[]): Promise<Pick<GoogleStack, 'apps' | 'environment'>> {
-  const { root, copies = 2, env = {}, ports = {}, nodeArgs = [], onLine } = options;
+type Parts = Pick<GoogleStack, 'apps' | 'environment' | 'projectId' | 'metadata' | 'pubSub'>;
+
+async function startParts(options: StackOptions, closers: (() => Promise<unknown>)[]): Promise<Parts> {
+  const { root, copies = 2, delivery = 'pull', env = {}, ports = {}, nodeArgs = [], onLine } = options;
   const opened = <Part>(part: Part, close: (part: Part) => Promise<unknown>): Part => {
     closers.push(() => close(part));
     return part;
   };
   const projectId = `rockpool-${randomBytes(4).toString('hex')}`;
-  const accountOf = (app: StackApp) => `${app}@${projectId}.iam.gserviceaccount.com`;
+  const accountOf = (app: string) => `${app}@${projectId}.iam.gserviceaccount.com`;
   const metadata = opened(await startMetadataServer({ projectId, accounts: stackApps.map(accountOf) }), (server) => server.stop());
+  const mint = (account: string, audience: string) => metadata.mint(account, audience);
   const [pubsub, firestore, tasks, secrets, storage] = await Promise.all([
-    startPubSubEmulator().then((emulator) => opened(emulator, () => emulator.stop())),
+    delivery === 'pull'
+      ? startPubSubEmulator().then((emulator) => opened(emulator, () => emulator.stop()))
+      : startPubSubFake({ mint }).then((fake) => opened(fake, () => fake.stop())),
     startFirestoreEmulator().then((emulator) => opened(emulator, () => emulator.stop())),
-    startCloudTasksFake({ mint: async (account, audience) => metadata.sign(metadata.claims(account, audience)) }).then((fake) =>
-      opened(fake, () => fake.stop()),
-    ),
+    startCloudTasksFake({ mint }).then((fake) => opened(fake, () => fake.stop())),
     startSecretManagerFake().then((fake) => opened(fake, () => fake.stop())),
     startStorageFake().then((fake) => opened(fake, () => fake.stop())),
   ]);
@@ -105,7 +127,9 @@ async function startParts(options: StackOptions, closers: (() => Promise<unknown
       return { app, own, front: opened(await Balancer.start(own, ports[app] ?? 0), (front) => front.close()) };
     }),
   );
-  const urlOf = (app: StackApp) => places.find((place) => place.app === app)!.front.url;
+  const urlOf = (app: string) => places.find((place) => place.app === app)!.front.url;
+  const pubSub = isFake(pubsub) ? pubsub : undefined;
+  if (pubSub && delivery === 'push') await createPushTopology({ root, host: pubSub.host, projectId, urlOf, accountOf });
   const shared = {
     ROCKPOOL_ENGINE: 'google',
     GOOGLE_CLOUD_PROJECT: projectId,
@@ -121,6 +145,7 @@ async function startParts(options: StackOptions, closers: (() => Promise<unknown
     ROCKPOOL_SCHEDULER_URL: urlOf('scheduler'),
     ROCKPOOL_ADMIN_TOKEN: randomBytes(24).toString('hex'),
     ROCKPOOL_LOG_FORMAT: 'json',
+    ...(delivery === 'push' && { ROCKPOOL_BUS_DELIVERY: 'push' }),
     ...env,
   };
   const environmentOf = (app: StackApp) => ({ ...shared, GCE_METADATA_HOST: metadata.hosts[accountOf(app)]! });
@@ -143,7 +168,11 @@ async function startParts(options: StackOptions, closers: (() => Promise<unknown
     }),
   );
   const apps = Object.fromEntries(running) as Record<StackApp, StackedApp>;
-  return { apps, environment: environmentOf('console') };
+  return { apps, environment: environmentOf('console'), projectId, metadata, pubSub };
+}
+
+function isFake(pubsub: RunningEmulator | PubSubFake): pubsub is PubSubFake {
+  return 'unacked' in pubsub;
 }
 
 /** The latest first: apps before what they stand on. */
