@@ -131,6 +131,8 @@ async function startEmbedded(options: ProductOptions): Promise<Running> {
     PORT: String(options.port),
     ROCKPOOL_DATA_DIR: join(options.folder, 'data'),
     ROCKPOOL_KEY_FILE: join(options.folder, 'master.key'),
+    // As the command does for itself in a checkout: a restart need not compile everything anew.
+    NODE_COMPILE_CACHE: join(options.folder, 'compile-cache'),
   };
   const product = await startProcess({
     command: process.execPath,
@@ -164,8 +166,6 @@ function environmentOf(options: ProductOptions): Record<string, string> {
   return {
     ...options.environment,
     ROCKPOOL_LOG_FORMAT: 'json',
-    // As the command does for itself in a checkout: a restart need not compile everything anew.
-    NODE_COMPILE_CACHE: join(options.folder, 'compile-cache'),
     ...(options.withCrashPoints && { ROCKPOOL_CRASH_AT: `@${crashFile(options)}` }),
   };
 }
