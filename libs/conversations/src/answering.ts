@@ -55,8 +55,11 @@ export class Answering {
     private readonly options: TurnRunnerOptions,
   ) {}
 
-  /** Resolves with what is to be said, whatever went wrong with this turn; rejects when the turn should be tried again, with {@link Interrupted} at once. */
-  async answer(claim: Claim, channel: ReplyChannel, reply: Reply, signal: AbortSignal): Promise<Answer> {
+  /**
+   * Resolves with what is to be said, whatever went wrong with this turn; rejects when the turn should be tried again, with {@link Interrupted} at once. While `isHeld` says
+   * no, another may have the conversation: nothing is shown, and another step begins only when the lease is found to be ours.
+   */
+  async answer(claim: Claim, channel: ReplyChannel, reply: Reply, signal: AbortSignal, isHeld: () => boolean): Promise<Answer> {
     const { turn, conversation } = claim;
     const turns = [turn, ...claim.merged];
     // Until somebody writes: then what is said is an answer.
@@ -72,7 +75,7 @@ export class Answering {
       channel.updateIntervalMs,
       async (markdown) => {
         const receipt = await placement;
-        if (receipt !== undefined) await reply.preview(receipt, markdown);
+        if (receipt !== undefined && isHeld()) await reply.preview(receipt, markdown);
       },
       warn('an update of the growing answer failed'),
     );
@@ -106,9 +109,7 @@ export class Answering {
           ...(conversation.summary && { summary: conversation.summary }),
           interjections: async () => {
             abort.throwIfAborted();
-            const taken = await this.leases.takeIn(claim);
-            if (taken.length > 0) mayBeSilent = false;
-            return taken.map(saidIn);
+        if (receipt !== undefined && isHeld()) await reply.preview(receipt, markdown);
           },
         },
         abort,

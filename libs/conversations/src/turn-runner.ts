@@ -69,10 +69,10 @@ export class TurnRunner {
     crashPoint('after-lease');
     let claim = first;
     const lost = new AbortController();
-    const stopRenewing = this.keepLease(claim, lost);
+    const { isHeld, stop } = this.keepLease(claim, lost);
     try {
       for (;;) {
-        const ran = await this.runTurn(claim, AbortSignal.any([signal, lost.signal]), signal);
+        const ran = await this.runTurn(claim, AbortSignal.any([signal, lost.signal]), signal, isHeld);
         if (ran.kind !== 'claimed') return ran;
         claim = ran.claim;
       }
@@ -81,11 +81,11 @@ export class TurnRunner {
       this.options.onWarning('the lease was lost', error, claim.turn);
       return { kind: 'held', ownWake: false, retryAfterMs: 0 };
     } finally {
-      stopRenewing();
+      stop();
     }
   }
 
-  private async runTurn(claim: Claim, signal: AbortSignal, shutdown: AbortSignal): Promise<Ran> {
+  private async runTurn(claim: Claim, signal: AbortSignal, shutdown: AbortSignal, isHeld: () => boolean): Promise<Ran> {
     const { turn } = claim;
     const attributes = {
       'rockpool.tenant.id': turn.tenantId,
@@ -111,7 +111,7 @@ export class TurnRunner {
         let outcome = turn.outcome ?? 'done';
         try {
           if (turn.state !== 'answered') {
-            const answer = await this.answering.answer(claim, channel, reply, signal);
+            const answer = await this.answering.answer(claim, channel, reply, signal, isHeld);
             crashPoint('after-run-before-ledger');
             await this.putOnRecord(claim, reply, answer);
             crashPoint('after-ledger-before-send');
@@ -206,8 +206,11 @@ export class TurnRunner {
     return { kind: 'retry', retryAfterMs, reason };
   }
 
-  /** Renews the lease at a third of its time; `lost` is aborted as soon as it is known to be gone, or can no longer be shown to be ours. */
-  private keepLease(claim: Claim, lost: AbortController): () => void {
+  /**
+   * Renews the lease at a third of its time; `lost` is aborted as soon as it is known to be gone, or can no longer be shown to be ours. `isHeld` tells that by the clock
+   * alone: a process that was frozen knows it before its first request after that is answered.
+   */
+  private keepLease(claim: Claim, lost: AbortController): { isHeld: () => boolean; stop: () => void } {
     let validUntil = performance.now() + this.leases.leaseMs;
     let busy = false;
     const timer = setInterval(() => {
@@ -225,7 +228,7 @@ export class TurnRunner {
         })
         .finally(() => (busy = false));
     }, this.leases.leaseMs / 3);
-    return () => clearInterval(timer);
+    return { isHeld: () => performance.now() < validUntil, stop: () => clearInterval(timer) };
   }
 }
 

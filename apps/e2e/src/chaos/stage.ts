@@ -160,6 +160,11 @@ export class Stage {
     return until(() => this.model.requests.length >= times, timeoutMs);
   }
 
+  /** Resolves when it is so; rejects when it does not become so in time. */
+  until(isSo: () => boolean, timeoutMs = 20_000): Promise<void> {
+    return until(isSo, timeoutMs);
+  }
+
   /** What was said since the last call, in the order of each channel. */
   utterances(): Utterance[] {
     const telegram = this.telegram.calls.slice(this.telegramSeen);
