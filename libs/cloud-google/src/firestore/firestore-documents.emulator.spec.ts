@@ -177,6 +177,23 @@ describeOnFirestore('on the Firestore emulator', (open) => {
       expect(ids).toEqual(['10', '19', '29', '39', '49']);
     });
 
+    it('are unavailable once they are closed, whatever is asked for while they close', async () => {
+      await documents.set('tenants/alice', {});
+      const own = another(opened.endpoint);
+      await own.get('tenants/alice');
+      const reads = () =>
+        [
+          own.get('tenants/alice'),
+          own.query({ from: { collection: 'tenants' } }),
+          own.transaction((transaction) => transaction.get('tenants/alice')),
+          own.watch({ from: { collection: 'tenants' } }, () => undefined),
+        ].map((promise) => promise.then(() => 'done', codeOf));
+      const closed = own.close();
+      const during = reads();
+      await closed;
+      expect(await Promise.all([...during, ...reads()])).toEqual(Array(8).fill('unavailable'));
+    });
+
     describe('when the connection breaks', () => {
       let wire: BreakableWire;
       let remote: Documents;

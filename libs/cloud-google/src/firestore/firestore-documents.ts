@@ -124,7 +124,7 @@ export class FirestoreDocuments extends Documents {
 
   override async query<Data>(query: Query): Promise<Page<Data>> {
     const plan = planQuery(this.connection.firestore, this.declarations, query);
-    return pageOf<Data>(plan, await this.#reads.outcomeOf(readPage(plan, (part) => part.get())));
+    return pageOf<Data>(plan, await this.#reads.outcomeOf(() => readPage(plan, (part) => part.get())));
   }
 
   override async transaction<Result>(run: (transaction: Transaction) => Promise<Result>): Promise<Result> {
@@ -148,7 +148,7 @@ export class FirestoreDocuments extends Documents {
       this.#watches.delete(watch);
     };
     try {
-      await this.#reads.outcomeOf(watch.start());
+      await this.#reads.outcomeOf(() => watch.start());
       return stop;
     } catch (error) {
       stop();
@@ -166,8 +166,7 @@ export class FirestoreDocuments extends Documents {
     for (const watch of this.#watches) watch.stop();
     this.#watches.clear();
     this.connection.stop();
-    // A read that is tried again on a client that was terminated ends the process by an error that nobody can catch.
-    const closed = this.#reads.over().then(() => this.connection.firestore.terminate());
+    const closed = this.#reads.close().then(() => this.connection.firestore.terminate());
     await Promise.race([closed, setTimeout(closeLimitMs, undefined, { ref: false })]);
   }
 
@@ -176,7 +175,7 @@ export class FirestoreDocuments extends Documents {
   }
 
   async #read(reference: DocumentReference): Promise<StoredDocument | undefined> {
-    const read = () => this.#reads.outcomeOf(reference.get());
+    const read = () => this.#reads.outcomeOf(() => reference.get());
     return storedOf(await this.#clock.timed(read, ({ readTime }) => readTime));
   }
 

@@ -91,7 +91,7 @@ export class FirestoreTransaction implements Transaction {
         (then) => then.get(part),
         ({ readTime }) => readTime,
       );
-    const page = await this.attempts.reads.outcomeOf(readPage(plan, read));
+    const page = await this.attempts.reads.outcomeOf(() => readPage(plan, read));
     if (guard === undefined) this.#queries.push({ key, plan, seen: fingerprintOf(page) });
     else for (const snapshot of page.documents) this.#reads.set(snapshot.ref.path, storedOf(snapshot));
     return pageOf<Data>(plan, page);
@@ -141,17 +141,18 @@ export class FirestoreTransaction implements Transaction {
     const { firestore, reads } = this.attempts;
     const changed = new Conflict('what a query of the transaction found has changed');
     try {
-      const committed = firestore.runTransaction(
-        async (locking) => {
-          const looks = this.#queries.map(
-            async ({ plan, seen }) => fingerprintOf(await readPage(plan, (part) => locking.get(part))) === seen,
-          );
-          if ((await Promise.all(looks)).includes(false)) throw changed;
-          this.#apply(locking);
-        },
-        { maxAttempts: 1 },
-      );
-      await reads.limited(committed);
+      const commit = () =>
+        firestore.runTransaction(
+          async (locking) => {
+            const looks = this.#queries.map(
+              async ({ plan, seen }) => fingerprintOf(await readPage(plan, (part) => locking.get(part))) === seen,
+            );
+            if ((await Promise.all(looks)).includes(false)) throw changed;
+            this.#apply(locking);
+          },
+          { maxAttempts: 1 },
+        );
+      await reads.limited(commit);
       return true;
     } catch (error) {
       if (error === changed) return false;
@@ -167,7 +168,7 @@ export class FirestoreTransaction implements Transaction {
     const { firestore, expired, reads } = this.attempts;
     const written = [...this.#writes].filter(([, { content }]) => content !== undefined);
     if (written.length === 0) return false;
-    const present = await reads.outcomeOf(firestore.getAll(...written.map(([path]) => firestore.doc(path))));
+    const present = await reads.outcomeOf(() => firestore.getAll(...written.map(([path]) => firestore.doc(path))));
     for (const stored of present.map(storedOf)) {
       if (stored === undefined) continue;
       if (stored.fields.meta.write === this.#id) return true;
@@ -208,11 +209,12 @@ export class FirestoreTransaction implements Transaction {
     const { firestore, reads } = this.attempts;
     const references = [...this.#together!.paths].map((path) => firestore.doc(path));
     this.#together = undefined;
-    const read = this.#atOneMoment(
-      () => firestore.getAll(...references),
-      (then) => then.getAll(...references),
-      ([any]) => any!.readTime,
-    );
+    const read = () =>
+      this.#atOneMoment(
+        () => firestore.getAll(...references),
+        (then) => then.getAll(...references),
+        ([any]) => any!.readTime,
+      );
     for (const snapshot of await reads.outcomeOf(read)) this.#reads.set(snapshot.ref.path, storedOf(snapshot));
   }
 

@@ -8,9 +8,10 @@ const readLimitMs = 10_000;
 /** The reads under way of one client. */
 export class Reads {
   readonly #underWay = new Set<Promise<unknown>>();
+  #isClosed = false;
 
-  /** The outcome of a read. Rejects with `unavailable` when it failed or took more than ten seconds, though the client may go on with it. */
-  async outcomeOf<Result>(read: Promise<Result>): Promise<Result> {
+  /** The outcome of a read. Rejects with `unavailable` when it failed or took more than ten seconds, though the client may go on with it, and when it came too late. */
+  async outcomeOf<Result>(read: () => Promise<Result>): Promise<Result> {
     try {
       return await this.limited(read);
     } catch (error) {
@@ -19,7 +20,9 @@ export class Reads {
   }
 
   /** The same, with Firestore's own errors. */
-  async limited<Result>(work: Promise<Result>): Promise<Result> {
+  async limited<Result>(begin: () => Promise<Result>): Promise<Result> {
+    if (this.#isClosed) throw new RockpoolError('unavailable', 'the documents are closed');
+    const work = begin();
     const { promise: overdue, reject } = Promise.withResolvers<never>();
     const late = new RockpoolError('unavailable', `Firestore did not answer within ${readLimitMs} ms`);
     const timer = setTimeout(() => reject(late), readLimitMs);
@@ -32,8 +35,12 @@ export class Reads {
     return Promise.race([work, overdue]);
   }
 
-  /** Resolves when the client goes on with none of them. */
-  async over(): Promise<void> {
+  /**
+   * Begins no more, and resolves when the client goes on with none of them. A read on a client that was terminated ends the process by an error that nobody can catch, so it
+   * must not be terminated before, nor used for reading afterwards.
+   */
+  async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.allSettled(this.#underWay);
   }
 }
