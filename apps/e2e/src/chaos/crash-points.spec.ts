@@ -113,13 +113,14 @@ describe('a process that dies on the way of a message', () => {
         expect(await long.accepted).toBe(true);
         await say().accepted;
         await stage.untilAnswered();
-        const shown = stage.shown().filter(({ conversation }) => conversation === long.conversation);
-        expect(
-          shown
-            .map(({ text }) => readable(text))
-            .join(' ')
-            .match(/\bw\d+\b/g),
-        ).toEqual(words);
+        const shownWords = (): string[] => {
+          const shown = stage.shown().filter(({ conversation }) => conversation === long.conversation);
+          const text = shown.map((message) => readable(message.text)).join(' ');
+          return text.match(/\bw\d+\b/g) ?? [];
+        };
+        // Its token is in the first of its messages.
+        await stage.until(() => shownWords().includes(words.at(-1)!));
+        expect(shownWords()).toEqual(words);
       }),
     60_000,
   );

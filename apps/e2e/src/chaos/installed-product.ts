@@ -39,6 +39,8 @@ interface Running {
   readonly processes: readonly ProductProcess[];
   /** What the command line needs to find it. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Has the front of its app give this process nothing more. */
+  leaveOut?(process: RunningProcess): void;
   stop(): Promise<void>;
 }
 
@@ -78,6 +80,11 @@ export class InstalledProduct {
   /** What its processes printed last, each in its order. */
   get lines(): string[] {
     return this.processes.flatMap(({ running }) => running.lines);
+  }
+
+  /** Where an app has several processes: this one, which hangs, is given nothing more. */
+  leaveOut(process: RunningProcess): void {
+    this.running.leaveOut?.(process);
   }
 
   /** Runs a command of the product and resolves with what it printed on stdout. */
@@ -155,7 +162,11 @@ async function startStack(options: ProductOptions): Promise<Running> {
     nodeArgs: nodeArgsOf(options),
   });
   const processes = stackApps.flatMap((app) => stack.apps[app].copies.map((running) => ({ app, running })));
-  return { processes, environment: stack.environment, stop: () => stack.stop() };
+  const leaveOut = (process: RunningProcess) =>
+    Object.values(stack.apps)
+      .find(({ copies }) => copies.includes(process))
+      ?.leaveOut(process);
+  return { processes, environment: stack.environment, leaveOut, stop: () => stack.stop() };
 }
 
 function nodeArgsOf({ withCrashPoints }: ProductOptions): string[] {

@@ -17,7 +17,7 @@ export class Balancer {
   private constructor(
     private readonly server: Server,
     /** Ports of the copies on loopback. */
-    private readonly ports: readonly number[],
+    private ports: readonly number[],
   ) {}
 
   /** Listens on loopback; on a free port when `port` is 0. */
@@ -34,6 +34,11 @@ export class Balancer {
 
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** Gives this copy nothing more, as one that fails its liveness probe gets nothing. */
+  leaveOut(port: number): void {
+    this.ports = this.ports.filter((other) => other !== port);
   }
 
   async close(): Promise<void> {

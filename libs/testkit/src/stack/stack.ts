@@ -46,6 +46,8 @@ export interface StackOptions {
 export interface StackedApp {
   readonly url: string;
   readonly copies: readonly RunningProcess[];
+  /** From now on the front gives this copy nothing: one that hangs fails its liveness probe. */
+  leaveOut(copy: RunningProcess): void;
 }
 
 /** Why no stack can be started on this machine, in words for the title of a skipped test; `undefined` when one can. */
@@ -164,7 +166,8 @@ async function startParts(options: StackOptions, closers: (() => Promise<unknown
           return opened(process, () => process.stop());
         }),
       );
-      return [app, { url: front.url, copies: started }];
+      const leaveOut = (copy: RunningProcess) => front.leaveOut(own[started.indexOf(copy)]!);
+      return [app, { url: front.url, copies: started, leaveOut }];
     }),
   );
   const apps = Object.fromEntries(running) as Record<StackApp, StackedApp>;
