@@ -109,7 +109,10 @@ export class Answering {
           ...(conversation.summary && { summary: conversation.summary }),
           interjections: async () => {
             abort.throwIfAborted();
-        if (receipt !== undefined && isHeld()) await reply.preview(receipt, markdown);
+            if (!isHeld()) await this.leases.renew(claim);
+            const taken = await this.leases.takeIn(claim);
+            if (taken.length > 0) mayBeSilent = false;
+            return taken.map(saidIn);
           },
         },
         abort,
