@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { WorkspaceCopy, type CommandResult } from '@rockpool/workspace';
 
-const projects = ['agent', 'channels', 'cloud', 'cloud-embedded', 'contracts', 'conversations', 'models', 'tenancy', 'testkit'];
+const projects = ['agent', 'channels', 'cloud', 'cloud-embedded', 'contracts', 'conversations', 'jobs', 'models', 'tenancy', 'testkit'];
 
 interface TestResults {
   readonly testResults: readonly { readonly assertionResults: readonly { readonly title: string; readonly status: string }[] }[];

@@ -168,7 +168,8 @@ const answerText = `**Low tide** is at 9:42.\n\n\`\`\`js\nconst when = '9:42';\n
     const jump = page.getByRole('button', { name: /Latest|New answer/ });
     await jump.waitFor();
     await page.getByRole('button', { name: 'New answer' }).waitFor();
-    expect(await page.locator('#feed').evaluate((feed) => feed.scrollTop)).toBe(0);
+    // The browser may hold on to a line a few pixels down; the end of the feed is hundreds away.
+    expect(await page.locator('#feed').evaluate((feed) => feed.scrollTop)).toBeLessThan(50);
     await jump.click();
     await jump.waitFor({ state: 'hidden' });
   });
