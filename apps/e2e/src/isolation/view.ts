@@ -13,6 +13,8 @@ const passing = new Set([
   ...['traceparent', 'receipt', 'messageId'],
 ]);
 const dates = /\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}Z)?/g;
+/** As the prompt says it for people: `Friday, 20 November 2026 at 18:38`. */
+const localTime = /\w+day, \d{1,2} \w+ \d{4} at \d\d:\d\d/g;
 
 export async function viewOf(house: House, tenant: TenantName): Promise<View> {
   const turns = await house.turns(tenant);
@@ -27,7 +29,7 @@ export async function viewOf(house: House, tenant: TenantName): Promise<View> {
     turns: details.map(plain).sort(byText),
     asked: house
       .asked(tenant)
-      .map(({ messages, tools }) => JSON.stringify({ messages, tools }).replaceAll(dates, 'a date'))
+      .map(({ messages, tools }) => JSON.stringify({ messages, tools }).replaceAll(dates, 'a date').replaceAll(localTime, 'some time'))
       .sort(),
   };
 }
