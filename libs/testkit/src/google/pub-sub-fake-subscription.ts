@@ -185,10 +185,11 @@ export class FakeSubscription {
 
   #deliver(): void {
     clearTimeout(this.#wake);
-    const takers = [...this.#takers];
-    for (let turn = 0; turn < takers.length; turn += 1) this.#handOut(takers[(this.#nextTaker + turn) % takers.length]!, this.#due());
-    this.#nextTaker += 1;
+    // One moment for both: what becomes due between two looks at the clock would never be looked at again.
     const now = Date.now();
+    const takers = [...this.#takers];
+    for (let turn = 0; turn < takers.length; turn += 1) this.#handOut(takers[(this.#nextTaker + turn) % takers.length]!, this.#due(now));
+    this.#nextTaker += 1;
     const later = this.#entries
       .filter(({ state, notBeforeMs }) => state === 'available' && notBeforeMs > now)
       .map(({ notBeforeMs }) => notBeforeMs);
@@ -196,8 +197,7 @@ export class FakeSubscription {
   }
 
   /** What may go out now, each with who has the earlier ones of its key. */
-  #due(): Due[] {
-    const now = Date.now();
+  #due(now: number): Due[] {
     const blocked = new Set<string>();
     const holders = new Map<string, Taker>();
     const due: Due[] = [];
