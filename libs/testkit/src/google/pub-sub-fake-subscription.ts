@@ -88,7 +88,7 @@ export class FakeSubscription {
       leaseMs: this.rules.ackDeadlineMs,
       take: (more) => void handed.push(...more),
     };
-    this.#handOut(once, this.#due());
+    this.#handOut(once, this.#due(Date.now()));
     return handed;
   }
 
