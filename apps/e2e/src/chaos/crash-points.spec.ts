@@ -36,7 +36,8 @@ beforeAll(async () => {
         tenants: 1,
         channels: [channel],
         withCrashPoints: true,
-        retryScale: 0.01,
+        // Slack tries three times: the last one, nine seconds later, has to find a product that started meanwhile.
+        retryScale: 0.03,
         environment: { ROCKPOOL_LEASE_MS: String(leaseMs) },
       }),
     ),
