@@ -112,11 +112,10 @@ describe('the traces of 500 messages with a SIGKILL and a SIGTERM among them', (
     await stage.product.process.restart(signal);
   }
 
-  // Measured by itself it is 99 of 100; on a machine that is busy besides, a kill takes more along that was just about to be written.
-  it('lead from the webhook to the reply for 97 of 100', () => {
+  it('lead from the webhook to the reply for 99 of 100', () => {
     const missing = incomplete(answered);
     expect(answered.length).toBeGreaterThanOrEqual(480);
-    const allowed = Math.floor((3 * answered.length) / 100);
+    const allowed = Math.floor(answered.length / 100);
     expect(missing.slice(allowed)).toEqual([]);
   });
 
