@@ -1,12 +1,16 @@
 import { describe } from '@jest/globals';
-import { whyNoStack } from '@rockpool/testkit';
+import { whyNoStack, type StackDelivery } from '@rockpool/testkit';
 import type { EngineName } from './installation.js';
 
-/** Describes the same on both engines. Where the emulators are missing, the Google engine is skipped, and the title says over what. */
+/** Describes the same on both engines. */
 export function onEachEngine(body: (engine: EngineName) => void): void {
   describe('on the embedded engine', () => body('embedded'));
-  const missing = whyNoStack();
-  const title = 'on the Google engine, two processes of each app';
-  if (missing === undefined) describe(title, () => body('google'));
-  else describe.skip(`${title} (skipped: ${missing})`, () => body('google'));
+  onGoogle('on the Google engine, two processes of each app', 'pull', () => body('google'));
+}
+
+/** Describes something of the Google engine. Where what it stands on is missing it is skipped, and the title says over what. */
+export function onGoogle(title: string, delivery: StackDelivery, body: () => void): void {
+  const missing = whyNoStack(delivery);
+  if (missing === undefined) describe(title, body);
+  else describe.skip(`${title} (skipped: ${missing})`, body);
 }

@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Ledger, whyNoStack, type GoogleStack, type TelegramBot } from '@rockpool/testkit';
+import { Ledger, type GoogleStack, type TelegramBot } from '@rockpool/testkit';
+import { onGoogle } from './engines.js';
 import { aliceBotToken, aliceSecret, Installation } from './installation.js';
-
-const missing = whyNoStack('push');
-const title = 'messages that Pub/Sub pushes to the dispatcher';
 
 const body = () => {
   let rockpool: Installation;
@@ -90,8 +88,7 @@ const body = () => {
   }, 120_000);
 };
 
-if (missing === undefined) describe(title, body);
-else describe.skip(`${title} (skipped: ${missing})`, body);
+onGoogle('messages that Pub/Sub pushes to the dispatcher', 'push', body);
 
 async function eventually(isSo: () => boolean, timeoutMs = 60_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;

@@ -1,15 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { whyNoStack, type RunningProcess } from '@rockpool/testkit';
+import type { RunningProcess } from '@rockpool/testkit';
+import { onGoogle } from '../engines.js';
 import { chaosChannels } from './options.js';
 import { Stage } from './stage.js';
 import type { Sent, Talk } from './talks.js';
 
 const leaseMs = 3_000;
-const missing = whyNoStack('pull-strict');
-const title = 'two processes of each app on the Google engine';
 
-if (missing === undefined) describe(title, takeovers);
-else describe.skip(`${title} (skipped: ${missing})`, takeovers);
+onGoogle('two processes of each app on the Google engine', 'pull-strict', takeovers);
 
 function takeovers(): void {
   let stage: Stage;
