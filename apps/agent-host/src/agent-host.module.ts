@@ -10,12 +10,13 @@ import {
   TurnRunner,
   type LeaseOptions,
 } from '@rockpool/conversations';
-import { Schedules } from '@rockpool/jobs';
+import { JobKinds, JobRunner, Schedules, type JobPlatform } from '@rockpool/jobs';
 import { Models, type ModelsConfig } from '@rockpool/models';
 import { AUDIENCE, LOGGER, provide, Shutdown, type Logger } from '@rockpool/service';
 import { Credentials, Tenants } from '@rockpool/tenancy';
 import { DriveController } from './drive.controller.js';
 import { HostDrain } from './host-drain.js';
+import { SliceController } from './slice.controller.js';
 import { TenantProfiles } from './tenant-profiles.js';
 import { turnEnded, turnFacts } from './turn-line.js';
 
@@ -33,6 +34,7 @@ export interface AgentHostOptions {
   readonly models: ModelsConfig;
   readonly leases: LeaseOptions;
   readonly turnTimeoutMs: number;
+  readonly jobs: (process: { readonly kinds: JobKinds; readonly log: Logger }) => JobPlatform;
 }
 
 /** The pooled agent host. Needs, from outside: the cloud's ports, `Tenants`, `Credentials`, `Schedules`, `ReplyChannels`, `Shutdown` and `LOGGER`. */
@@ -51,7 +53,7 @@ export class AgentHostModule implements OnApplicationBootstrap {
   static register(options: AgentHostOptions): DynamicModule {
     return {
       module: AgentHostModule,
-      controllers: [DriveController],
+      controllers: [DriveController, SliceController],
       providers: [
         provide(TenantProfiles, Tenants, Credentials),
         provide(Transcript, Documents),
@@ -73,6 +75,7 @@ export class AgentHostModule implements OnApplicationBootstrap {
             ),
           inject: [TenantProfiles, Documents, Schedules],
         },
+        { provide: JobRunner, useFactory: (log: Logger) => options.jobs({ kinds: new JobKinds([]), log }).runner, inject: [LOGGER] },
         { provide: AgentRuntime, useExisting: BuiltinRuntime },
         {
           provide: TurnRunner,

@@ -14,7 +14,7 @@ export const agentHostApp: App = {
 };
 
 /** The agent host over an open platform. */
-export function agentHostModule({ config, audiences }: Platform, options: Partial<AgentHostOptions> = {}): DynamicModule {
+export function agentHostModule({ config, audiences, jobsOf }: Platform, options: Partial<AgentHostOptions> = {}): DynamicModule {
   return AgentHostModule.register({
     audience: audiences.agentHost,
     models: {
@@ -25,6 +25,7 @@ export function agentHostModule({ config, audiences }: Platform, options: Partia
       openaiCompatibleModel: config.ROCKPOOL_OPENAI_COMPATIBLE_MODEL,
     },
     leases: leasesOf(config),
+    jobs: jobsOf,
     turnTimeoutMs: config.ROCKPOOL_TURN_TIMEOUT_MS,
     ...options,
   });

@@ -34,6 +34,7 @@ const matrix: Readonly<Record<string, readonly string[] | typeof anyone>> = {
   'POST /chat/:tenant/messages': ['session of alice', 'session cookie of alice'],
   'GET /chat/:tenant/events': ['session of alice', 'session cookie of alice'],
   'POST /internal/conversations/drive': ['token of the dispatcher'],
+  'POST /internal/jobs/run': ['token of the dispatcher', 'token of the scheduler for the agent host'],
   'POST /internal/sweep': ['token of the scheduler'],
   // A task speaks for the app that made it.
   'POST /internal/schedules/fire': ['token of the scheduler', 'token of the dispatcher for the scheduler'],
@@ -204,7 +205,7 @@ async function everyCredential(): Promise<Record<string, Credential>> {
     'admin token of another installation': bearer(await adminToken(other.config.ROCKPOOL_DATA_DIR)),
     'token of the dispatcher': bearer(dispatcherToken),
     'token of the scheduler': bearer(await token(platform, schedulerAudience, services.scheduler)),
-    'token of the scheduler for another audience': bearer(await token(platform, pooledHostAudience, services.scheduler)),
+    'token of the scheduler for the agent host': bearer(await token(platform, pooledHostAudience, services.scheduler)),
     'token of the dispatcher for the scheduler': bearer(await token(platform, schedulerAudience, services.dispatcher)),
     'token of another caller': bearer(await token(platform, pooledHostAudience, 'ingress')),
     'token of another installation': bearer(await token(other, pooledHostAudience, services.dispatcher)),

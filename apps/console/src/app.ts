@@ -11,7 +11,11 @@ import { LocalControlPlane } from './local-control-plane.js';
 export const consoleApp: App = {
   name: 'console',
   summary: 'the control plane for operators, below /api/v1.',
-  needs: () => ({ ROCKPOOL_ADMIN_TOKEN: 'operators show it', ROCKPOOL_SCHEDULER_URL: 'schedules that are applied fire there' }),
+  needs: () => ({
+    ROCKPOOL_ADMIN_TOKEN: 'operators show it',
+    ROCKPOOL_AGENT_HOST_URL: 'jobs that are tried again go on there',
+    ROCKPOOL_SCHEDULER_URL: 'schedules that are applied fire there',
+  }),
   module: (platform) => consoleModule(platform, controlPlaneOf(platform, 'console')),
 };
 

@@ -1,19 +1,27 @@
 import type { InboundMessage } from '@rockpool/contracts';
 import { MoreCommands } from '@rockpool/conversations';
-import { ScheduleCommands, type Schedules } from '@rockpool/jobs';
+import { isJobCommand, JobCommands, ScheduleCommands, systemClock, type Jobs, type Schedules } from '@rockpool/jobs';
 import type { Tenant } from '@rockpool/tenancy';
 
-/** The commands that concern what is planned. */
+/** The commands that concern long work and what is planned. */
 export class ChatCommands extends MoreCommands {
-  override readonly names = { schedules: 'shows what is planned' };
+  override readonly names = {
+    jobs: 'shows the work that goes on in the background',
+    job: 'with a number shows one piece of it, or answers what it asks',
+    cancel: 'with a number ends one',
+    schedules: 'shows what is planned',
+  };
+  private readonly jobs: JobCommands;
   private readonly schedules: ScheduleCommands;
 
-  constructor(schedules: Schedules) {
+  constructor(jobs: Jobs, schedules: Schedules) {
     super();
+    this.jobs = new JobCommands(jobs, systemClock);
     this.schedules = new ScheduleCommands(schedules);
   }
 
-  override answer({ id, spec }: Tenant, { conversationId }: InboundMessage, _name: string, words: string): Promise<string> {
+  override answer({ id, spec }: Tenant, { conversationId }: InboundMessage, name: string, words: string): Promise<string> {
+    if (isJobCommand(name)) return this.jobs.answer(id, conversationId, { name, words });
     return this.schedules.answer(id, conversationId, words, spec.timeZone ?? 'UTC');
   }
 }

@@ -1,7 +1,7 @@
 import { Module, type DynamicModule, type OnApplicationShutdown } from '@nestjs/common';
 import { Documents, Identity } from '@rockpool/cloud';
 import { Admissions, Commands, FairPlaces, ImmediateAnswers, Inbox, Receiver, ReplyChannels, Wakes } from '@rockpool/conversations';
-import { Schedules } from '@rockpool/jobs';
+import { Jobs, Schedules } from '@rockpool/jobs';
 import { Alerts, LOGGER, provide, Readiness, Shutdown, type Logger } from '@rockpool/service';
 import { Routes, Tenants } from '@rockpool/tenancy';
 import { AgentHost } from './agent-host.js';
@@ -25,7 +25,7 @@ export interface DispatcherOptions {
 /** Conversations driven at once, of the thousand wakes that the bus delivers at once. */
 const places = { total: 400, perTenant: 40, waitingPerTenant: 50 };
 
-/** The dispatcher. Needs, from outside: the cloud's ports, `Tenants`, `Routes`, `Inbox`, `ReplyChannels`, `Wakes`, `Schedules`, `Readiness`, `Shutdown` and `LOGGER`. */
+/** The dispatcher. Needs, from outside: the cloud's ports, `Tenants`, `Routes`, `Inbox`, `ReplyChannels`, `Wakes`, `Jobs`, `Schedules`, `Readiness`, `Shutdown` and `LOGGER`. */
 @Module({})
 export class DispatcherModule implements OnApplicationShutdown {
   constructor(
@@ -55,9 +55,9 @@ export class DispatcherModule implements OnApplicationShutdown {
         provide(ImmediateAnswers, Documents, ReplyChannels),
         {
           provide: Commands,
-          useFactory: (inbox: Inbox, answers: ImmediateAnswers, schedules: Schedules) =>
-            new Commands(inbox, answers, Date.now, new ChatCommands(schedules)),
-          inject: [Inbox, ImmediateAnswers, Schedules],
+          useFactory: (inbox: Inbox, answers: ImmediateAnswers, jobs: Jobs, schedules: Schedules) =>
+            new Commands(inbox, answers, Date.now, new ChatCommands(jobs, schedules)),
+          inject: [Inbox, ImmediateAnswers, Jobs, Schedules],
         },
         provide(Receiver, Admissions, Inbox, Commands, ImmediateAnswers, ReplyChannels, Wakes),
         {

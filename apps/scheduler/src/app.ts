@@ -7,10 +7,14 @@ const sweepEveryMs = 60_000;
 export const schedulerApp: App = {
   name: 'scheduler',
   summary: 'does what has to happen at its time.',
-  needs: () => ({ ROCKPOOL_SCHEDULER_URL: 'it is its own address, and it accepts tokens for this one only' }),
-  module: ({ config, audiences }) =>
+  needs: () => ({
+    ROCKPOOL_AGENT_HOST_URL: 'jobs that it takes up go on there',
+    ROCKPOOL_SCHEDULER_URL: 'it is its own address, and it accepts tokens for this one only',
+  }),
+  module: ({ config, audiences, jobsOf }) =>
     SchedulerModule.register({
       audience: audiences.scheduler,
+      jobSweep: (log) => jobsOf({ log }).sweep,
       worksInBulk: config.ROCKPOOL_ENGINE === 'google',
       // On Cloud Run nothing runs between requests: there Cloud Scheduler keeps the time.
       ...(config.K_SERVICE === undefined && { sweepEveryMs }),

@@ -1,7 +1,7 @@
 import { Inject, Module, type DynamicModule, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Documents } from '@rockpool/cloud';
 import { Inbox, Wakes } from '@rockpool/conversations';
-import { ScheduleFiring, ScheduleSweep, systemClock } from '@rockpool/jobs';
+import { ScheduleFiring, ScheduleSweep, systemClock, type JobSweep } from '@rockpool/jobs';
 import { BulkWorker } from '@rockpool/platform';
 import { Alerts, AUDIENCE, LOGGER, Shutdown, type Logger } from '@rockpool/service';
 import { AuditLog } from '@rockpool/tenancy';
@@ -14,6 +14,7 @@ import { Sweeps } from './sweeps.js';
 export interface SchedulerOptions {
   /** Audience of the tokens it accepts. */
   readonly audience: string;
+  readonly jobSweep: (log: Logger) => JobSweep;
   /** How often it sweeps by itself. Absent where a clock outside calls `POST /internal/sweep`, since a process that is asleep has no timer. */
   readonly sweepEveryMs?: number;
   /** Whether it works on operations in bulk: where the console is another process, which may be asleep. */
@@ -53,7 +54,8 @@ export class SchedulerModule implements OnApplicationBootstrap, OnApplicationShu
               new BulkWorker(documents, inbox, wakes, new AuditLog(documents), (error, operation) =>
                 log.warn({ error, operation }, 'a batch of a bulk operation failed and is taken again'),
               );
-            return new Sweeps(stranded, schedules, options.worksInBulk ? new BulkSweep(documents, newWorker) : undefined, shutdown.signal);
+            const bulk = options.worksInBulk ? new BulkSweep(documents, newWorker) : undefined;
+            return new Sweeps({ stranded, schedules, jobs: options.jobSweep(log), bulk }, shutdown.signal);
           },
           inject: [Inbox, Wakes, Documents, ScheduleFiring, Shutdown, LOGGER],
         },

@@ -20,6 +20,7 @@ import type { Swept } from './sweeps.js';
 
 const alice = 'alice' as TenantId;
 const minutes = 60_000;
+const idle = { overdue: 0, unsettled: 0, letIn: 0 };
 
 let folder: string;
 let platform: Platform;
@@ -83,6 +84,8 @@ async function wakes(count: number): Promise<void> {
   await enough.promise;
 }
 
+const options = () => ({ audience: schedulerAudience, jobSweep: () => platform.jobsOf({}).sweep });
+
 const start = async () => {
   service = await startApps('scheduler', platform, [schedulerApp.module(platform)], { silent: true });
 };
@@ -92,7 +95,7 @@ describe('a sweep', () => {
     await strand(3, 2 * minutes);
     await strand(2, 30_000);
     await start();
-    expect(await sweep()).toEqual({ woken: 3, rearmed: 0 });
+    expect(await sweep()).toEqual({ woken: 3, rearmed: 0, jobs: idle });
     await wakes(3);
     expect(woken.sort()).toEqual([0, 1, 2].map((n) => `http:alice:c${2 * minutes}-${n}`));
   });
@@ -100,7 +103,7 @@ describe('a sweep', () => {
   it('goes through all pages', async () => {
     await strand(450, 2 * minutes);
     await start();
-    expect(await sweep()).toEqual({ woken: 450, rearmed: 0 });
+    expect(await sweep()).toEqual({ woken: 450, rearmed: 0, jobs: idle });
   });
 
   it('wakes only a few while an agent host is away, and all once it is back', async () => {
@@ -108,9 +111,9 @@ describe('a sweep', () => {
     await start();
     const alerts = new Alerts(platform.cloud.documents);
     await alerts.raise({ id: 'agent-host-1', subject: 'agent host', reason: 'gone', remedy: 'start it' });
-    expect(await sweep()).toEqual({ woken: 10, rearmed: 0 });
+    expect(await sweep()).toEqual({ woken: 10, rearmed: 0, jobs: idle });
     await alerts.clear('agent-host-1');
-    expect(await sweep()).toEqual({ woken: 25, rearmed: 0 });
+    expect(await sweep()).toEqual({ woken: 25, rearmed: 0, jobs: idle });
   });
 
   it('works off operations in bulk where the console is elsewhere', async () => {
@@ -130,7 +133,7 @@ describe('a sweep', () => {
       problems: [],
     };
     await platform.cloud.documents.create(operationPath(operation.id), operation);
-    const module = SchedulerModule.register({ audience: schedulerAudience, worksInBulk: true });
+    const module = SchedulerModule.register({ ...options(), worksInBulk: true });
     service = await startApps('scheduler', platform, [module], { silent: true });
     await sweep();
     const after = await platform.cloud.documents.get<BulkOperation>(operationPath(operation.id));
@@ -140,7 +143,7 @@ describe('a sweep', () => {
 
   it('happens by itself where the process keeps the time', async () => {
     await strand(1, 2 * minutes);
-    const module = SchedulerModule.register({ audience: schedulerAudience, sweepEveryMs: 5, worksInBulk: false });
+    const module = SchedulerModule.register({ ...options(), sweepEveryMs: 5, worksInBulk: false });
     service = await startApps('scheduler', platform, [module], { silent: true });
     await wakes(1);
   });

@@ -1,4 +1,4 @@
-import type { ScheduleSweep } from '@rockpool/jobs';
+import type { JobSweep, JobSweepResult, ScheduleSweep } from '@rockpool/jobs';
 import type { BulkSweep } from './bulk-sweep.js';
 import type { StrandedSweep } from './stranded-sweep.js';
 
@@ -10,6 +10,15 @@ export interface Swept {
   readonly woken: number;
   /** Schedules whose task was lost, and that have one again. */
   readonly rearmed: number;
+  readonly jobs: JobSweepResult;
+}
+
+interface Parts {
+  readonly stranded: StrandedSweep;
+  readonly schedules: ScheduleSweep;
+  readonly jobs: JobSweep;
+  /** Absent where a console in this process does that work. */
+  readonly bulk: BulkSweep | undefined;
 }
 
 /** What is done once a minute. */
@@ -17,10 +26,7 @@ export class Sweeps {
   private running: Promise<Swept> | undefined;
 
   constructor(
-    private readonly stranded: StrandedSweep,
-    private readonly schedules: ScheduleSweep,
-    /** Absent where a console in this process does that work. */
-    private readonly bulk: BulkSweep | undefined,
+    private readonly parts: Parts,
     private readonly stopping: AbortSignal,
   ) {}
 
@@ -36,9 +42,10 @@ export class Sweeps {
 
   private async all(): Promise<Swept> {
     const until = AbortSignal.any([this.stopping, AbortSignal.timeout(bulkForMs)]);
-    const parts = [this.stranded.sweep(), this.schedules.run(until), this.bulk?.sweep(until)] as const;
-    await Promise.allSettled(parts);
-    const [woken, rearmed] = await Promise.all(parts);
-    return { woken, rearmed };
+    const { stranded, schedules, jobs, bulk } = this.parts;
+    const sweeps = [stranded.sweep(), schedules.run(until), jobs.run(until), bulk?.sweep(until)] as const;
+    await Promise.allSettled(sweeps);
+    const [woken, rearmed, mended] = await Promise.all(sweeps);
+    return { woken, rearmed, jobs: mended };
   }
 }

@@ -30,6 +30,7 @@ locals {
     ROCKPOOL_ENGINE             = "google"
     ROCKPOOL_FIRESTORE_DATABASE = var.database_id
     ROCKPOOL_LOG_LEVEL          = var.log_level
+    ROCKPOOL_PROMOTE_AFTER_MS   = tostring(var.promote_after_ms)
     ROCKPOOL_PUBLIC_URL         = var.public_url == null ? local.urls["ingress"] : var.public_url
     ROCKPOOL_REGION             = var.region
     ROCKPOOL_SCHEDULER_URL      = local.urls["scheduler"]

@@ -87,6 +87,12 @@ variable "turn_timeout_ms" {
   default     = 300000
 }
 
+variable "promote_after_ms" {
+  description = "A turn that works for so long and has more to do goes on as a job."
+  type        = number
+  default     = 90000
+}
+
 variable "collector_image" {
   description = "Image of an OpenTelemetry collector with the googlecloud exporter, to run beside each app; null for none."
   type        = string

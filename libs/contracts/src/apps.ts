@@ -66,6 +66,9 @@ const engineVariables = [
   'OTEL_EXPORTER_OTLP_ENDPOINT',
 ] as const;
 
+/** Whoever starts, resumes or cancels a job, or a schedule, makes the task that follows from it. */
+const tasksOfJobs = ['job-slices-high', 'job-slices-normal', 'job-slices-low', 'schedules'] as const;
+
 const modelKeys = ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GEMINI_API_KEY'] as const;
 
 /** All apps. Terraform, the deployment and the rights of service accounts are made from this. */
@@ -92,9 +95,9 @@ export const apps = {
     publishes: ['conversation-wakes'],
     consumes: [subscriptions.receive.name, subscriptions.drive.name],
     operatesBus: false,
-    // A schedule that is resumed in a chat has its task made there; the task calls the scheduler in the name of whoever made it.
+    // A job that is cancelled or a schedule that is resumed in a chat: a task calls the app in the name of whoever made it.
     calls: ['agent-host', 'scheduler'],
-    createsTasksIn: ['schedules'],
+    createsTasksIn: tasksOfJobs,
     triggers: [],
     documents: true,
     blobs: false,
@@ -106,16 +109,23 @@ export const apps = {
   },
   'agent-host': {
     public: false,
-    publishes: [],
+    // What a job has to say wakes its conversation.
+    publishes: ['conversation-wakes'],
     consumes: [],
     operatesBus: false,
-    calls: ['scheduler'],
-    createsTasksIn: ['schedules'],
+    calls: ['agent-host', 'scheduler'],
+    createsTasksIn: tasksOfJobs,
     triggers: [],
     documents: true,
     blobs: true,
     tenantSecrets: 'read',
-    variables: [...engineVariables, 'ROCKPOOL_AGENT_HOST_URL', 'ROCKPOOL_SCHEDULER_URL', 'ROCKPOOL_TURN_TIMEOUT_MS'],
+    variables: [
+      ...engineVariables,
+      'ROCKPOOL_AGENT_HOST_URL',
+      'ROCKPOOL_PROMOTE_AFTER_MS',
+      'ROCKPOOL_SCHEDULER_URL',
+      'ROCKPOOL_TURN_TIMEOUT_MS',
+    ],
     secretVariables: [...modelKeys],
     scaling: {
       cpu: 1,
@@ -133,12 +143,13 @@ export const apps = {
     consumes: [],
     operatesBus: false,
     calls: ['agent-host', 'scheduler'],
-    createsTasksIn: ['job-slices-high', 'job-slices-normal', 'job-slices-low', 'schedules'],
+    createsTasksIn: tasksOfJobs,
     triggers: [{ name: 'sweep', path: '/internal/sweep', cron: '* * * * *', deadlineSeconds: 120 }],
     documents: true,
     // A task's payload that is too large for the queue goes there.
     blobs: true,
-    tenantSecrets: 'none',
+    // What is left unsaid at a channel is said by the sweep.
+    tenantSecrets: 'read',
     variables: [...engineVariables, 'ROCKPOOL_AGENT_HOST_URL', 'ROCKPOOL_SCHEDULER_URL'],
     secretVariables: [],
     scaling: { cpu: 1, memoryMib: 512, concurrency: 50, minInstances: 0, maxInstances: 4, timeoutSeconds: 300, cpuAllocation: 'request' },
@@ -148,13 +159,13 @@ export const apps = {
     publishes: ['conversation-wakes', 'inbound-messages'],
     consumes: [],
     operatesBus: true,
-    calls: ['scheduler'],
-    createsTasksIn: ['schedules'],
+    calls: ['agent-host', 'scheduler'],
+    createsTasksIn: tasksOfJobs,
     triggers: [],
     documents: true,
     blobs: true,
     tenantSecrets: 'manage',
-    variables: [...engineVariables, 'ROCKPOOL_PUBLIC_URL', 'ROCKPOOL_SCHEDULER_URL'],
+    variables: [...engineVariables, 'ROCKPOOL_AGENT_HOST_URL', 'ROCKPOOL_PUBLIC_URL', 'ROCKPOOL_SCHEDULER_URL'],
     secretVariables: [...modelKeys, 'ROCKPOOL_ADMIN_TOKEN'],
     // Operations in bulk go on in the scheduler once the console sleeps.
     scaling: { cpu: 1, memoryMib: 512, concurrency: 80, minInstances: 0, maxInstances: 2, timeoutSeconds: 300, cpuAllocation: 'request' },

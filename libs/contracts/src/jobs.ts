@@ -26,6 +26,12 @@ export const platformOwner = '_platform' as TenantId;
 export const runJobSlice = z.object({ tenantId, jobId, slice: z.number().int().positive() });
 export type RunJobSlice = z.infer<typeof runJobSlice>;
 
+/** Where agent hosts take {@link RunJobSlice}. */
+export const runJobSlicePath = '/internal/jobs/run';
+
+/** Provider types of what the platform itself has to say in a conversation: it is said as it is, no agent is asked. */
+export const announcements = { jobEnded: 'rockpool.job-ended', jobAsks: 'rockpool.job-asks' } as const;
+
 /** Provider type of a message that the platform puts into a conversation at its times, and that may be answered by silence. */
 export const heartbeatMessage = 'rockpool.heartbeat';
 

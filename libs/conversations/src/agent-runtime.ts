@@ -26,6 +26,8 @@ export interface AgentTurn {
   readonly summary?: string;
   /** 1 on the first run; higher when an earlier run was cut short. */
   readonly attempt: number;
+  /** True when an earlier run may have begun something: it was cut short, or given back. */
+  readonly resumed: boolean;
   /** True when the platform wrote the message: something that was planned for now, or the end of a job. */
   readonly isFromPlatform?: boolean;
   /** True when nobody waits for an answer: an empty one, or {@link silence}, says nothing. */
@@ -50,7 +52,12 @@ export type AgentEvent =
   | { readonly type: 'text'; readonly delta: string }
   | { readonly type: 'tool'; readonly name: string; readonly state: 'started' | 'succeeded' | 'failed' }
   | { readonly type: 'usage'; readonly usage: TurnUsage }
-  | { readonly type: 'summary'; readonly summary: string; readonly coversMessages: number };
+  | { readonly type: 'summary'; readonly summary: string; readonly coversMessages: number }
+  /**
+   * The last event but usage: the turn goes on as work that outlives it, and this is its answer, Markdown, in place of the text so far. `cancel` ends that work: the turn was
+   * stopped in this moment.
+   */
+  | { readonly type: 'promoted'; readonly answer: string; cancel(): Promise<void> };
 
 /**
  * Runs one turn. Ends normally when the answer is complete; throws `TerminalError` when this turn can never be answered, anything else when it may be

@@ -1,6 +1,6 @@
-import { codeOf, crashPoint, heartbeatMessage, isTerminal, TerminalError } from '@rockpool/contracts';
+import { announcements, codeOf, crashPoint, heartbeatMessage, isTerminal, TerminalError } from '@rockpool/contracts';
 import type { Documents } from '@rockpool/cloud';
-import { silence, type AgentRuntime, type TurnUsage } from './agent-runtime.js';
+import { silence, type AgentEvent, type AgentRuntime, type TurnUsage } from './agent-runtime.js';
 import { AnswerPreview } from './answer-preview.js';
 import type { Claim, ConversationLeases } from './conversation-leases.js';
 import { failureNotice, stoppedNotice } from './notices.js';
@@ -66,6 +66,7 @@ export class Answering {
     let mayBeSilent = turns.every(({ message }) => message.providerType === heartbeatMessage);
     const quietly = (answer: Answer): Answer => (mayBeSilent ? { ...answer, markdown: '' } : answer);
     if (turn.attempts > this.options.maxAttempts) return quietly(quarantine(turn, 'attempts_exhausted: an earlier run ended the process'));
+    if (isAnnouncement(turn)) return { markdown: turn.message.text, outcome: 'done' };
     const own = new AbortController();
     const abort = AbortSignal.any([signal, own.signal]);
     const timeout = setTimeout(() => own.abort(new TimedOut('the turn took too long')), this.options.turnTimeoutMs);
@@ -90,6 +91,7 @@ export class Answering {
     let markdown = '';
     let usage: TurnUsage | undefined;
     let summary: Answer['summary'];
+    let promoted: Extract<AgentEvent, { type: 'promoted' }> | undefined;
     const unwatch = await this.watchSignals(claim, own);
     try {
       abort.throwIfAborted();
@@ -101,6 +103,7 @@ export class Answering {
           conversationId,
           eventId,
           attempt: turn.attempts,
+          resumed: claim.resumed,
           senderId: message.sender.id,
           message: saidTogether(turns),
           isFromPlatform: turns.every(isFromPlatform),
@@ -123,7 +126,10 @@ export class Answering {
           markdown += event.delta;
           preview.add(event.delta);
         } else if (event.type === 'usage') usage = event.usage;
-        else if (event.type === 'summary') {
+        else if (event.type === 'promoted') {
+          promoted = event;
+          markdown = event.answer;
+        } else if (event.type === 'summary') {
           const through = exchange[event.coversMessages - 1]?.n;
           if (through !== undefined) summary = { text: event.summary, through };
         }
@@ -135,7 +141,10 @@ export class Answering {
       return { markdown, outcome: 'done', ...(usage && { usage }), ...(summary && { summary }) };
     } catch (error) {
       const cause = abort.aborted ? abort.reason : error;
-      if (cause instanceof Stopped) return { markdown: stoppedNotice(markdown), outcome: 'cancelled', ...(usage && { usage }) };
+      if (cause instanceof Stopped) {
+        await promoted?.cancel();
+        return { markdown: stoppedNotice(promoted ? '' : markdown), outcome: 'cancelled', ...(usage && { usage }) };
+      }
       if (signal.aborted || cause instanceof Interrupted) throw cause;
       if (isTerminal(cause)) return quietly(failed(cause, cause instanceof TimedOut ? 'timeout' : codeOf(cause), usage));
       if (turn.attempts >= this.options.maxAttempts) return quietly(quarantine(turn, reasonOf(cause)));
@@ -159,6 +168,11 @@ export class Answering {
       }
     });
   }
+}
+
+/** What the platform itself has to say: it is said as it is. */
+export function isAnnouncement({ message }: TurnRecord): boolean {
+  return message.providerType === announcements.jobEnded || message.providerType === announcements.jobAsks;
 }
 
 /** No channel gives its messages a type of this kind. */

@@ -32,6 +32,9 @@ export interface KnownMessages {
 export abstract class ReplyChannel {
   abstract readonly guarantee: DeliveryGuarantee;
 
+  /** Whether a message that is complete can be changed later. */
+  readonly edits: boolean = true;
+
   /** Shortest time between two streaming updates of one message. */
   abstract readonly updateIntervalMs: number;
 

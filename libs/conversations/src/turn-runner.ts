@@ -1,7 +1,7 @@
 import { codeOf, crashPoint, isTerminal, outcomeOf, StaleLease, type ConversationId, type TenantId } from '@rockpool/contracts';
 import type { Documents, Transaction } from '@rockpool/cloud';
 import type { AgentRuntime, TurnUsage } from './agent-runtime.js';
-import { Answering, Interrupted, reasonOf, type Answer, type TurnRunnerOptions } from './answering.js';
+import { Answering, Interrupted, isAnnouncement, reasonOf, type Answer, type TurnRunnerOptions } from './answering.js';
 import type { Claim, ConversationLeases, Next } from './conversation-leases.js';
 import { lateNotice } from './notices.js';
 import { pause } from './pause.js';
@@ -143,7 +143,9 @@ export class TurnRunner {
       const session = conversation.session === claim.conversation.session;
       const withSummary = answer.summary && session ? { summary: answer.summary.text, summaryThrough: answer.summary.through } : undefined;
       let next = { ...conversation, ...withSummary };
-      if (!isSilent) for (const turn of turns) next = this.transcript.append(transaction, next, turn, [saidIn(turn)]);
+      if (!isSilent)
+        for (const turn of turns.filter((one) => !isAnnouncement(one)))
+          next = this.transcript.append(transaction, next, turn, [saidIn(turn)]);
       const said = { role: 'assistant', text: answer.markdown, at: new Date().toISOString() } as const;
       if (shown) next = this.transcript.append(transaction, next, claim.turn, [said]);
       transaction.set(paths.conversation(claim.turn.tenantId, claim.turn.conversationId), next);

@@ -1,11 +1,13 @@
 import { alice, JobBench, sequence, work } from './testing/job-bench.js';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { OneChannel, RecordingChannel } from '@rockpool/conversations/testing';
 import { Inbox, Wakes, type TurnRecord } from '@rockpool/conversations';
 import type { ConversationId, EventId, InboundMessage, JobId, ScheduleId, TenantId } from '@rockpool/contracts';
 import { ConversationInbox } from './conversation-inbox.js';
 import { InboxJobOutcomes } from './inbox-job-outcomes.js';
 import { InboxSchedulePrompts } from './inbox-schedule-prompts.js';
 import type { JobRecord } from './job-records.js';
+import { StatusMessages } from './status-messages.js';
 
 const conversation = 'web:alice:1' as ConversationId;
 
@@ -20,10 +22,15 @@ let bench: JobBench;
 let inbox: Inbox;
 let wakes: NotedWakes;
 let into: ConversationInbox;
+let status: StatusMessages;
+const fail = (message: string, error: unknown) => {
+  throw new Error(message, { cause: error });
+};
 beforeEach(async () => {
   bench = await JobBench.open({ kinds: [sequence('quick', ['it'], { it: work(() => bench, 0) })] });
   inbox = new Inbox(bench.engine.documents, bench.engine.clock.now);
   wakes = new NotedWakes();
+  status = new StatusMessages(bench.engine.documents, new OneChannel(new RecordingChannel()), bench.engine.clock);
   into = new ConversationInbox(bench.engine.documents, inbox, wakes, bench.engine.clock);
 });
 afterEach(() => bench.close());
@@ -52,13 +59,13 @@ async function ended(result: JobRecord['result'], more: Partial<JobRecord> = {})
 
 describe('the end of a job', () => {
   it('is a message of its conversation, once, in order with those of people', async () => {
-    const outcomes = new InboxJobOutcomes(into);
+    const outcomes = new InboxJobOutcomes(into, status, fail);
     await inbox.append(alice, says(1));
     const job = await ended('12 fish');
     await Promise.all([outcomes.ended(job), outcomes.ended(job), outcomes.ended(job)]);
     await inbox.append(alice, says(2));
     await outcomes.ended(job);
-    expect(await texts()).toEqual(['message 1', '[Job 1 (count the fish) is done]\n\n12 fish', 'message 2']);
+    expect(await texts()).toEqual(['message 1', '**Job 1** (count the fish) is done.\n\n12 fish', 'message 2']);
     const [, turn] = await inbox.open(alice, conversation);
     expect(turn).toMatchObject({ eventId: 'job:j1:ended:0', message: { providerType: 'rockpool.job-ended', sender: { id: 'rockpool' } } });
     expect(turn!.message.target.messageId).toBeUndefined();
@@ -66,21 +73,21 @@ describe('the end of a job', () => {
   });
 
   it('is said with its reason when it failed, and as JSON when it is no text', async () => {
-    const outcomes = new InboxJobOutcomes(into);
+    const outcomes = new InboxJobOutcomes(into, status, fail);
     await inbox.append(alice, says(1));
     const job = await ended({ fish: 12 });
     await outcomes.ended(job);
     await outcomes.ended({ ...job, retries: 1, state: 'failed', reason: 'the pond is dry' });
     await outcomes.asks({ ...job, waiting: { for: 'message', question: 'Which pond?' } });
     expect((await texts()).slice(1)).toEqual([
-      '[Job 1 (count the fish) is done]\n\n{\n  "fish": 12\n}',
-      '[Job 1 (count the fish) has failed]\n\nthe pond is dry',
-      '[Job 1 (count the fish) asks]\n\nWhich pond?',
+      '**Job 1** (count the fish) is done.\n\n{\n  "fish": 12\n}',
+      '⚠️ **Job 1** (count the fish) has failed: the pond is dry',
+      '❓ **Job 1** (count the fish) asks:\n\nWhich pond?\n\nAnswer with `/job 1 …`, or tell me.',
     ]);
   });
 
   it('is nobody to be told of where there is no conversation, and for good where it is gone', async () => {
-    const outcomes = new InboxJobOutcomes(into);
+    const outcomes = new InboxJobOutcomes(into, status, fail);
     const { conversationId: _, ...alone } = await ended('12 fish');
     await outcomes.ended({ ...alone, jobId: 'j9' as JobId });
     await expect(outcomes.ended(await bench.job())).rejects.toThrow('there is no conversation');

@@ -1,12 +1,19 @@
-import { heartbeatMessage, NotFound, type ConversationId, type EventId, type ReplyTarget, type TenantId } from '@rockpool/contracts';
+import {
+  announcements,
+  heartbeatMessage,
+  NotFound,
+  type ConversationId,
+  type EventId,
+  type ReplyTarget,
+  type TenantId,
+} from '@rockpool/contracts';
 import type { Documents } from '@rockpool/cloud';
 import { paths, type ConversationRecord, type Inbox, type Wakes } from '@rockpool/conversations';
 import type { Clock } from './clock.js';
 
 /** What the platform itself puts into an inbox, as the `providerType` of the message: whoever answers tells by it that no person wrote this. */
 export const platformMessages = {
-  jobEnded: 'rockpool.job-ended',
-  jobAsks: 'rockpool.job-asks',
+  ...announcements,
   prompt: 'rockpool.scheduled-prompt',
   /** The answer may be that there is nothing to say. */
   heartbeat: heartbeatMessage,

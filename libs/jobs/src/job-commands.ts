@@ -3,11 +3,18 @@ import type { Clock } from './clock.js';
 import type { JobRecord, StepRecord } from './job-records.js';
 import type { Jobs } from './jobs.js';
 import { plain } from './plain.js';
+import { spanText } from './span-text.js';
 
 /** What a person may ask about long work, in a conversation. */
-export const jobCommandNames = ['jobs', 'job', 'cancel'] as const;
+const jobCommandNames = ['jobs', 'job', 'cancel'] as const;
 export type JobCommandName = (typeof jobCommandNames)[number];
 
+export function isJobCommand(name: string): name is JobCommandName {
+  return (jobCommandNames as readonly string[]).includes(name);
+}
+
+/** What a person may say of a step that may or may not have been done. */
+const verdicts = ['done', 'repeat', 'failed'] as const;
 const listed = 10;
 const stepsShown = 8;
 
@@ -44,20 +51,36 @@ export class JobCommands {
   }
 
   private async one(tenantId: TenantId, conversationId: ConversationId, name: 'job' | 'cancel', words: string): Promise<string> {
+    const [, which = '', said = ''] = /^((?:job\s*)?\S*)\s*([^]*)$/i.exec(words.trim())!;
     let job: JobRecord;
     try {
-      job = await this.jobs.called(tenantId, words, conversationId);
+      job = await this.jobs.called(tenantId, which, conversationId);
     } catch (error) {
       if (codeOf(error) !== 'not_found') throw error;
-      return words.trim()
-        ? `There is no job ${plain(words.trim()).slice(0, 20)} here. /jobs lists them.`
+      return which
+        ? `There is no job ${plain(which).slice(0, 20)} here. /jobs lists them.`
         : `Say which one: /${name} 12. /jobs lists them.`;
     }
-    if (name === 'job') return this.detail(job);
+    if (name === 'job') return said ? this.tell(job, said) : this.detail(job);
     const before = job.state;
     const cancelled = await this.jobs.cancel(tenantId, job.jobId, 'cancelled in its conversation', { quiet: true });
     const isOurs = cancelled.state === 'cancelled';
     return isOurs ? `🛑 Job ${job.label} is cancelled.` : `Job ${job.label} was over already: it ${before}.`;
+  }
+
+  /** Gives a job the answer that it waits for. */
+  private async tell({ tenantId, jobId, label, waiting }: JobRecord, said: string): Promise<string> {
+    try {
+      if (waiting?.for === 'decision') {
+        const kind = verdicts.find((verdict) => verdict === said.toLowerCase());
+        if (!kind) return `Job ${label} waits for one of ${verdicts.map((verdict) => `\`/job ${label} ${verdict}\``).join(', ')}.`;
+        await this.jobs.decide(tenantId, jobId, { kind });
+      } else await this.jobs.tell(tenantId, jobId, said);
+    } catch (error) {
+      if (codeOf(error) !== 'conflict') throw error;
+      return `Job ${label} waits for no answer. \`/job ${label}\` shows what it does.`;
+    }
+    return `▶️ Job ${label} goes on with that.`;
   }
 
   private async detail(job: JobRecord): Promise<string> {
@@ -81,7 +104,7 @@ export class JobCommands {
   }
 
   private lineOf({ label, title, state, createdAt, finishedAt }: JobRecord): string {
-    const lasted = spanOf((finishedAt ?? this.clock.now()) - createdAt);
+    const lasted = spanText((finishedAt ?? this.clock.now()) - createdAt);
     return `**Job ${label}** ${plain(title)}: ${state}, ${finishedAt === undefined ? `since ${lasted}` : `after ${lasted}`}`;
   }
 }
@@ -89,10 +112,4 @@ export class JobCommands {
 function stepLine({ n, name, state, attempts, error }: StepRecord): string {
   const tries = attempts > 1 ? `, try ${attempts}` : '';
   return `${n}. ${plain(name)}: ${state}${tries}${error && state !== 'succeeded' ? ` (${plain(error.message).slice(0, 200)})` : ''}`;
-}
-
-function spanOf(milliseconds: number): string {
-  const seconds = Math.round(milliseconds / 1000);
-  if (seconds < 120) return `${seconds} s`;
-  return seconds < 7_200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3_600)} h`;
 }

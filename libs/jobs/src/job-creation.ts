@@ -10,6 +10,7 @@ export interface NewJob {
   readonly jobId: JobId;
   readonly kind: string;
   readonly title: string;
+  readonly preface?: string;
   readonly input: Json;
   readonly priority: JobPriority;
   readonly allowedMs: number;

@@ -2,10 +2,23 @@ import type { Documents, Transaction } from '@rockpool/cloud';
 import { codeOf, StaleLease } from '@rockpool/contracts';
 import type { Clock } from './clock.js';
 import type { JobClaim, JobClaims } from './job-claims.js';
+import type { JobOutcomes } from './job-outcomes.js';
 import { jobPaths, type JobProgress, type JobRecord } from './job-records.js';
+import type { OnJobWarning } from './settlement.js';
 
 const progressEveryMs = 1_000;
+/** People are shown how far it is no more often: an edit counts as a message where a channel limits those. */
+const shownEveryMs = 5_000;
 const longestProgress = 1_000;
+
+/** What a hold needs besides its claim. */
+export interface JobHoldNeeds {
+  readonly claims: JobClaims;
+  readonly documents: Documents;
+  readonly outcomes: JobOutcomes;
+  readonly clock: Clock;
+  readonly onWarning: OnJobWarning;
+}
 
 /** A claimed job while a slice works on it: kept by a heartbeat, given up the moment it is cancelled or taken over. */
 export class JobHold {
@@ -19,26 +32,21 @@ export class JobHold {
   #writingProgress: Promise<void> = Promise.resolve();
   #callOffProgress: (() => void) | undefined;
   #progressAgainAt = 0;
+  #showing: Promise<void> | undefined;
+  #showAgainAt = 0;
   readonly #lost = new AbortController();
 
   private constructor(
     readonly claim: JobClaim,
-    private readonly claims: JobClaims,
-    private readonly clock: Clock,
-    private readonly onWarning: (message: string, error: unknown, job: JobRecord) => void,
+    private readonly needs: JobHoldNeeds,
   ) {
     this.#job = claim.job;
     this.signal = this.#lost.signal;
   }
 
-  static async begin(
-    claim: JobClaim,
-    claims: JobClaims,
-    documents: Documents,
-    clock: Clock,
-    onWarning: (message: string, error: unknown, job: JobRecord) => void,
-  ): Promise<JobHold> {
-    const hold = new JobHold(claim, claims, clock, onWarning);
+  static async begin(claim: JobClaim, needs: JobHoldNeeds): Promise<JobHold> {
+    const { claims, documents, clock } = needs;
+    const hold = new JobHold(claim, needs);
     const { tenantId, jobId } = claim.job;
     hold.#unwatch = await documents.watch<{ fence: number }>({ from: { collection: jobPaths.signals(tenantId, jobId) } }, ({ items }) => {
       // One that is left from before a retry was for an earlier holder.
@@ -55,8 +63,8 @@ export class JobHold {
 
   /** Writes for the job, fenced: `change` gets it as it is and says how it is to be. Rejects with `stale_lease` when it is not ours any more. */
   async write(change: (job: JobRecord, transaction: Transaction) => JobRecord): Promise<void> {
-    this.#job = await this.claims.fenced(this.claim, (transaction, job) => {
-      const changed = { ...change(job, transaction), updatedAt: this.clock.now() };
+    this.#job = await this.needs.claims.fenced(this.claim, (transaction, job) => {
+      const changed = { ...change(job, transaction), updatedAt: this.needs.clock.now() };
       transaction.set(jobPaths.job(job.tenantId, job.jobId), changed);
       return changed;
     });
@@ -64,12 +72,12 @@ export class JobHold {
 
   /** Stores the newest, once a second at most: what comes in between replaces what waits. */
   progress(text: string, fraction?: number): void {
-    const now = this.clock.now();
+    const now = this.needs.clock.now();
     this.#progress = { text: text.slice(0, longestProgress), ...(fraction !== undefined && { fraction }), at: now };
     if (this.#callOffProgress || this.#ended) return;
-    this.#callOffProgress = this.clock.wake(Math.max(now, this.#progressAgainAt), () => {
+    this.#callOffProgress = this.needs.clock.wake(Math.max(now, this.#progressAgainAt), () => {
       this.#callOffProgress = undefined;
-      this.#progressAgainAt = this.clock.now() + progressEveryMs;
+      this.#progressAgainAt = this.needs.clock.now() + progressEveryMs;
       this.#writingProgress = this.#writeProgress();
     });
   }
@@ -80,6 +88,7 @@ export class JobHold {
     this.#callOffProgress?.();
     this.#unwatch();
     await this.#writingProgress;
+    await this.#showing;
   }
 
   async #writeProgress(): Promise<void> {
@@ -88,25 +97,43 @@ export class JobHold {
     try {
       await this.write((job) => ({ ...job, progress }));
     } catch (error) {
-      if (codeOf(error) !== 'stale_lease') this.onWarning('progress could not be stored', error, this.#job);
+      if (codeOf(error) !== 'stale_lease') this.needs.onWarning('progress could not be stored', error, this.#job);
+      return;
     }
+    this.#show();
+  }
+
+  /** Beside the work. What comes while one is shown, or too soon, is shown with what comes next. */
+  #show(): void {
+    const { clock, outcomes, onWarning } = this.needs;
+    if (this.#ended || this.#showing || clock.now() < this.#showAgainAt) return;
+    this.#showing = outcomes
+      .changed(this.#job)
+      .catch((error: unknown) => onWarning('progress could not be shown', error, this.#job))
+      .finally(() => {
+        this.#showing = undefined;
+        this.#showAgainAt = clock.now() + shownEveryMs;
+      });
   }
 
   #beat(validUntil: number): void {
-    this.#callOffHeartbeat = this.clock.wake(this.clock.now() + this.claims.leaseMs / 3, () => void this.#renew(validUntil));
+    this.#callOffHeartbeat = this.needs.clock.wake(
+      this.needs.clock.now() + this.needs.claims.leaseMs / 3,
+      () => void this.#renew(validUntil),
+    );
   }
 
   async #renew(validUntil: number): Promise<void> {
-    const renewedAt = this.clock.now();
+    const renewedAt = this.needs.clock.now();
     try {
-      await this.claims.renew(this.claim);
-      if (!this.#ended) this.#beat(renewedAt + this.claims.leaseMs);
+      await this.needs.claims.renew(this.claim);
+      if (!this.#ended) this.#beat(renewedAt + this.needs.claims.leaseMs);
     } catch (error) {
       if (this.#ended) return;
       if (codeOf(error) === 'stale_lease') return this.#lose(error);
-      this.onWarning('the lease of a job could not be renewed', error, this.#job);
+      this.needs.onWarning('the lease of a job could not be renewed', error, this.#job);
       // Who cannot show that the job is still ours behaves as if it were not.
-      if (this.clock.now() >= validUntil) return this.#lose(new StaleLease('the lease ran out'));
+      if (this.needs.clock.now() >= validUntil) return this.#lose(new StaleLease('the lease ran out'));
       this.#beat(validUntil);
     }
   }

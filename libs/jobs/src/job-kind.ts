@@ -53,6 +53,10 @@ export interface StepContext {
   readonly tenantId: TenantId;
   readonly jobId: JobId;
   readonly conversationId?: ConversationId;
+  /** As it was when the step began. */
+  readonly job: JobRecord;
+  /** The steps before, in order; all of them have ended. */
+  readonly before: readonly StepRecord[];
   readonly step: number;
   /** 1 on the first try. */
   readonly attempt: number;

@@ -10,6 +10,8 @@ export abstract class JobOutcomes {
   abstract ended(job: JobRecord): Promise<void>;
   /** The job waits for an answer: `job.waiting.question`. */
   abstract asks(job: JobRecord): Promise<void>;
+  /** What there is to see of the job has changed. Best effort, one at a time for each slice; the next change is told again. */
+  abstract changed(job: JobRecord): Promise<void>;
 }
 
 /** The event that brings a job's end into its conversation: a pure function of the job, and of how often a person had it tried again. */

@@ -43,7 +43,7 @@ export function jobPlatform(needs: JobPlatformNeeds): JobPlatform {
   const settlement = new Settlement(documents, claims, places, builders, outcomes, { clock, onWarning });
   return {
     jobs: new Jobs(documents, creation, tasks, settlement, clock),
-    runner: new JobRunner(documents, claims, builders, settlement, kinds, { clock, onWarning }),
+    runner: new JobRunner(documents, claims, builders, settlement, kinds, { clock, outcomes, onWarning }),
     sweep: new JobSweep(documents, claims, places, tasks, settlement, { clock, onWarning }),
   };
 }

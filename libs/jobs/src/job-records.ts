@@ -78,6 +78,8 @@ export interface JobRecord {
   readonly label: string;
   readonly kind: string;
   readonly title: string;
+  /** What its status message begins with, in Markdown: what was said before it became a job. */
+  readonly preface?: string;
   readonly input: Json;
   readonly priority: JobPriority;
   readonly state: JobState;

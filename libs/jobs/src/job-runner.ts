@@ -4,6 +4,7 @@ import { checkDelegation, type Builders } from './builders.js';
 import type { Clock } from './clock.js';
 import type { JobClaims, JobClaimResult } from './job-claims.js';
 import { JobHold } from './job-hold.js';
+import type { JobOutcomes } from './job-outcomes.js';
 import type { Decision, JobKind, JobKinds, StepAction } from './job-kind.js';
 import { idempotencyKeyOf, isEnded, jobPaths, type JobRecord, type StepRecord, type Waiting } from './job-records.js';
 import { ended, exhausted, readyNow, waitingFor, type Ending } from './job-states.js';
@@ -47,7 +48,7 @@ export class JobRunner {
     private readonly builders: Builders,
     private readonly settlement: Settlement,
     private readonly kinds: JobKinds,
-    private readonly options: { readonly clock: Clock; readonly onWarning: OnJobWarning },
+    private readonly options: { readonly clock: Clock; readonly outcomes: JobOutcomes; readonly onWarning: OnJobWarning },
   ) {}
 
   /**
@@ -65,12 +66,12 @@ export class JobRunner {
       'rockpool.job.kind': job.kind,
       'rockpool.job.slice': job.slice,
     };
-    const { clock, onWarning } = this.options;
+    const { claims, documents, options } = this;
     return inSpan(
       'job slice',
       attributes,
       async () => {
-        const hold = await JobHold.begin(claimed.claim, this.claims, this.documents, clock, onWarning);
+        const hold = await JobHold.begin(claimed.claim, { claims, documents, ...options });
         try {
           return await this.work(hold, { signal, endsAt: deadline - reserveMs });
         } catch (error) {
@@ -162,7 +163,7 @@ export class JobRunner {
     }
     // A try that this slice would cut short is left to the next one, which has all its time for it.
     if (slice.progress > 0 && clock.now() + timeoutOf(action) > bounds.endsAt) return this.handOver(hold);
-    const result = await run.try(step, action, resumed, bounds);
+    const result = await run.try(step, action, { resumed, before: slice.steps.slice(0, step.n - 1) }, bounds);
     switch (result.kind) {
       case 'ended':
         this.remember(slice, result.step);

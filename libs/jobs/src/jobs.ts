@@ -15,6 +15,8 @@ export interface JobStart {
   readonly kind: string;
   /** A few words for people. */
   readonly title: string;
+  /** What was said before this became a job: its status message begins with it, in Markdown. Cut to its end when it is long. */
+  readonly preface?: string;
   readonly input: Json;
   /** Where its result and its questions go. */
   readonly conversationId?: ConversationId;
@@ -50,6 +52,7 @@ export type StepVerdict =
 const dayMs = 86_400_000;
 const longestAllowedMs = 366 * dayMs;
 const longestTitle = 200;
+const longestPreface = 1_200;
 const defaultSteps = 1_000;
 
 /** What people and agents do with jobs: start, look, cancel, tell, retry. Every method bears being repeated. */
@@ -64,12 +67,20 @@ export class Jobs {
 
   /** Starts a job, or resolves with the one that has this id. Rejects with `invalid` or `too_large` when a limit is broken. */
   async start(tenantId: TenantId, start: JobStart): Promise<JobRecord> {
-    const { priority = 'normal', budget = {}, allowedMs = dayMs, title, ...rest } = start;
+    const { priority = 'normal', budget = {}, allowedMs = dayMs, title, preface, ...rest } = start;
     if (!(allowedMs > 0 && allowedMs <= longestAllowedMs)) throw new InvalidInput('a job is given up to a year');
     sized('the input of the job', start.input);
     checkBudget(budget);
     const limited = { steps: defaultSteps, ...budget };
-    return this.creation.numbered({ ...rest, tenantId, priority, budget: limited, allowedMs, title: title.slice(0, longestTitle) });
+    return this.creation.numbered({
+      ...rest,
+      tenantId,
+      priority,
+      budget: limited,
+      allowedMs,
+      title: title.slice(0, longestTitle).toWellFormed(),
+      ...(preface && { preface: endOf(preface) }),
+    });
   }
 
   /** Rejects with `not_found`. */
@@ -80,13 +91,15 @@ export class Jobs {
   }
 
   /**
-   * The job a person means by a number: `12`, `#12`, `job 12`. With a conversation, only if the job belongs to it: others of the tenant are nobody's business there.
-   * Rejects with `not_found`.
+   * The job a person means: `12`, `#12`, `job 12`, and `12/key` for a builder, in its latest try. With a conversation, only if the job belongs to it: others of the
+   * tenant are nobody's business there. Rejects with `not_found`.
    */
   async called(tenantId: TenantId, name: string, conversationId?: ConversationId): Promise<JobRecord> {
-    const n = /^(?:job\s*)?#?(\d{1,9})$/i.exec(name.trim())?.[1];
+    const [, n, below = ''] = /^(?:job\s*)?#?(\d{1,9})((?:\/[a-z0-9-]{1,40})*)$/i.exec(name.trim()) ?? [];
     const number = n && (await this.documents.get<JobNumberRecord>(jobPaths.number(tenantId, Number(n))));
-    const job = number ? await this.get(tenantId, number.data.jobId) : undefined;
+    let job = number ? await this.get(tenantId, number.data.jobId) : undefined;
+    for (const key of below.toLowerCase().split('/').slice(1))
+      job = job && (await this.builders(tenantId, job.jobId)).findLast(({ parent }) => parent?.key === key);
     if (!job || (conversationId !== undefined && job.conversationId !== conversationId))
       throw new NotFound(`there is no job ${name.trim()}`);
     return job;
@@ -222,6 +235,11 @@ export class Jobs {
     await this.tasks.create(ready);
     return ready;
   }
+}
+
+/** Room in one message of any channel, beside the status. */
+function endOf(preface: string): string {
+  return preface.length <= longestPreface ? preface : `…${preface.slice(-longestPreface).toWellFormed()}`;
 }
 
 function checkBudget({ tokens, costUsd, steps }: JobBudget): void {

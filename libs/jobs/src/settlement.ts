@@ -73,7 +73,8 @@ export class Settlement {
       if (job.parent) for (const swept of await this.builders.afterEndOf(job)) await this.settle(swept);
     }
     // Of a builder's end its manager hears; what it asks, a person.
-    if (!job.quiet && (!job.parent || job.open)) await this.tell(job);
+    if (job.quiet) await this.outcomes.changed(job);
+    else if (!job.parent || job.open) await this.tell(job);
     crashPoint('after-outcome-before-settled');
     const path = jobPaths.job(job.tenantId, job.jobId);
     await this.documents.transaction(async (transaction) => {

@@ -20,6 +20,14 @@ export interface SliceBounds {
   readonly endsAt: number;
 }
 
+/** What came before a try. `resumed`: a try that is on record as begun was cut short by the death of its process. `before`: the steps that have ended. */
+interface StepPast {
+  readonly resumed: boolean;
+  readonly before: readonly StepRecord[];
+}
+
+type Spent = { tokens: number; costUsd: number };
+
 const defaultTimeoutMs = 5 * 60_000;
 const longestTimeoutMs = 20 * 60_000;
 const defaultMaxAttempts = 5;
@@ -39,8 +47,9 @@ export class StepRun {
     private readonly clock: Clock,
   ) {}
 
-  /** Makes one try. `resumed`: a try that is on record as begun was cut short by the death of its process. Rejects with `stale_lease` when the job was lost. */
-  async try(step: StepRecord, action: StepAction, resumed: boolean, bounds: SliceBounds): Promise<StepResult> {
+  /** Makes one try. Rejects with `stale_lease` when the job was lost. */
+  async try(step: StepRecord, action: StepAction, past: StepPast, bounds: SliceBounds): Promise<StepResult> {
+    const { resumed } = past;
     const maxAttempts = action.maxAttempts ?? defaultMaxAttempts;
     if (resumed && action.repeat === 'ask') return this.unknown(step, new Error('the process died while it was being done'), undefined);
     if (resumed && step.attempts >= maxAttempts) {
@@ -50,10 +59,10 @@ export class StepRun {
     crashPoint('before-step-record');
     await this.record(begun);
     crashPoint('after-step-record');
-    const spent = { tokens: 0, costUsd: 0 };
+    const spent: Spent = { tokens: 0, costUsd: 0 };
     let output: Json;
     try {
-      output = await this.run(begun, action, bounds, spent);
+      output = await this.run(begun, action, past, bounds, spent);
     } catch (error) {
       // Lost: nothing can be written, and whoever has the job now decides.
       if (this.hold.signal.aborted) throw this.hold.signal.reason;
@@ -87,7 +96,7 @@ export class StepRun {
   }
 
   /** Runs the action until it is done, or until something ends it: the loss of the job, the end of the process, its own time, or the job's. */
-  private async run(step: StepRecord, action: StepAction, bounds: SliceBounds, spent: { tokens: number; costUsd: number }): Promise<Json> {
+  private async run(step: StepRecord, action: StepAction, { before }: StepPast, bounds: SliceBounds, spent: Spent): Promise<Json> {
     const { job } = this.hold;
     const now = this.clock.now();
     const timeoutMs = Math.min(timeoutOf(action), bounds.endsAt - now, job.deadlineAt - now);
@@ -113,7 +122,7 @@ export class StepRun {
     };
     try {
       return await inSpan('job step', attributes, async () => {
-        const output = await unlessAborted(action.run(step.input, this.contextOf(step, signal, spent)), signal);
+        const output = await unlessAborted(action.run(step.input, this.contextOf(step, before, signal, spent)), signal);
         return sized('what the step made', output);
       });
     } finally {
@@ -123,12 +132,14 @@ export class StepRun {
     }
   }
 
-  private contextOf(step: StepRecord, signal: AbortSignal, spent: { tokens: number; costUsd: number }): StepContext {
+  private contextOf(step: StepRecord, before: readonly StepRecord[], signal: AbortSignal, spent: Spent): StepContext {
     const { job } = this.hold;
     return {
       tenantId: job.tenantId,
       jobId: job.jobId,
       ...(job.conversationId && { conversationId: job.conversationId }),
+      job,
+      before,
       step: step.n,
       attempt: step.attempts,
       idempotencyKey: step.idempotencyKey,

@@ -1,7 +1,6 @@
 import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { ChannelReplies, WebFeed } from '@rockpool/channels';
 import { Inbox, ReplyChannels, Wakes } from '@rockpool/conversations';
-import { ScheduleFiring, Schedules } from '@rockpool/jobs';
+import { Jobs, ScheduleFiring, Schedules } from '@rockpool/jobs';
 import { Credentials, Routes, Tenants } from '@rockpool/tenancy';
 import type { Platform } from './platform.js';
 
@@ -9,21 +8,17 @@ import type { Platform } from './platform.js';
 @Global()
 @Module({})
 export class PlatformModule {
-  static forRoot({ config, cloud, ...platform }: Platform): DynamicModule {
-    const channels = new ChannelReplies(platform.credentials, {
-      telegramApiUrl: config.ROCKPOOL_TELEGRAM_API_URL,
-      slackApiUrl: config.ROCKPOOL_SLACK_API_URL,
-      feed: new WebFeed(cloud.documents),
-    });
+  static forRoot(platform: Platform): DynamicModule {
     const providers = [
       { provide: Tenants, useValue: platform.tenants },
       { provide: Routes, useValue: platform.routes },
       { provide: Credentials, useValue: platform.credentials },
       { provide: Inbox, useValue: platform.inbox },
       { provide: Wakes, useValue: platform.wakes },
-      { provide: ReplyChannels, useValue: channels },
+      { provide: ReplyChannels, useValue: platform.channels },
       { provide: Schedules, useValue: platform.schedules },
       { provide: ScheduleFiring, useValue: platform.firing },
+      { provide: Jobs, useValue: platform.jobs },
     ];
     return { module: PlatformModule, providers, exports: providers.map(({ provide }) => provide) };
   }

@@ -1,12 +1,14 @@
+import { ChannelReplies, WebFeed } from '@rockpool/channels';
 import type { Cloud, SpanExporter, TraceReader } from '@rockpool/cloud';
 import type { AppName } from '@rockpool/contracts';
-import { Inbox, type Wakes } from '@rockpool/conversations';
-import type { ScheduleFiring, Schedules } from '@rockpool/jobs';
+import { Inbox, type ReplyChannels, type Wakes } from '@rockpool/conversations';
+import type { JobPlatform, Jobs, ScheduleFiring, Schedules } from '@rockpool/jobs';
 import { EventPublisher, type Logger, type PlatformConfig } from '@rockpool/service';
 import { Credentials, Routes, Tenants } from '@rockpool/tenancy';
 import { audiencesOf, type Audiences } from './audiences.js';
 import { BusWakes } from './bus-wakes.js';
 import { openEngine, type Engine } from './engine.js';
+import { jobsOf, type JobsOfProcess } from './jobs.js';
 import { schedulesOf } from './schedules.js';
 
 /** The open engine and the parts that apps share. Whoever opened it closes it. */
@@ -18,9 +20,12 @@ export interface Platform {
   readonly credentials: Credentials;
   readonly inbox: Inbox;
   readonly wakes: Wakes;
+  readonly channels: ReplyChannels;
   readonly audiences: Audiences;
   readonly schedules: Schedules;
   readonly firing: ScheduleFiring;
+  readonly jobs: Jobs;
+  jobsOf(process: JobsOfProcess): JobPlatform;
   /** Where the latest traces are kept; absent where they are exported only. */
   readonly traces?: SpanExporter & TraceReader;
   /** Where this process answers; a guess until it listens. */
@@ -59,17 +64,28 @@ export function platformOver(
   const inbox = new Inbox(cloud.documents);
   const wakes = new BusWakes(new EventPublisher(cloud.bus), `/${service}`);
   const audiences = audiencesOf(config);
+  const credentials = new Credentials(tenants, cloud.secrets, cloud.documents);
+  const channels = new ChannelReplies(credentials, {
+    telegramApiUrl: config.ROCKPOOL_TELEGRAM_API_URL,
+    slackApiUrl: config.ROCKPOOL_SLACK_API_URL,
+    feed: new WebFeed(cloud.documents),
+  });
+  const parts = { config, cloud, tenants, inbox, wakes, channels, audiences };
+  const jobs = jobsOf(parts);
   let url = `http://127.0.0.1:${config.PORT}`;
   return {
     config,
     cloud,
     tenants,
     routes,
-    credentials: new Credentials(tenants, cloud.secrets, cloud.documents),
+    credentials,
     inbox,
     wakes,
+    channels,
     audiences,
-    ...schedulesOf({ config, cloud, tenants, inbox, wakes, audiences }),
+    ...schedulesOf(parts),
+    jobs: jobs().jobs,
+    jobsOf: jobs,
     ...(traces && { traces }),
     get url() {
       return url;

@@ -8,7 +8,7 @@ export function envExample(): string {
     );
     return `## ${group}\n\n${entries.join('\n')}`;
   });
-  return `# Made from libs/service/src/config.ts by libs/service/scripts/write-configuration-docs.mjs. Copy it to .env and uncomment what you change.\n\n${sections.join('\n')}`;
+  return `# Made from libs/service/src/variables.ts by libs/service/scripts/write-configuration-docs.mjs. Copy it to .env and uncomment what you change.\n\n${sections.join('\n')}`;
 }
 
 /** The text of docs/configuration.md. */
@@ -21,7 +21,7 @@ export function configurationPage(): string {
   });
   return `# Configuration
 
-<!-- Made from libs/service/src/config.ts by libs/service/scripts/write-configuration-docs.mjs. -->
+<!-- Made from libs/service/src/variables.ts by libs/service/scripts/write-configuration-docs.mjs. -->
 
 Every setting is an environment variable. An empty value counts as unset. All of them are checked before anything starts: problems are listed together on
 stderr and the process exits with code 78. A \`ROCKPOOL_*\` name that is not listed here is reported as a warning. Tenants, channels and their secrets are not set

@@ -158,8 +158,8 @@ describe('the configuration', () => {
 
 describe('a process with a wrong configuration', () => {
   it('lists the problems on stderr and exits with 78', () => {
-    const program = `import { loadConfig } from ${JSON.stringify(new URL('./config.ts', import.meta.url).href)}; loadConfig();`;
-    const { status, stderr, stdout } = spawnSync(process.execPath, ['--input-type=module-typescript', '--eval', program], {
+    const program = `import { loadConfig } from ${JSON.stringify(new URL('../dist/config.js', import.meta.url).href)}; loadConfig();`;
+    const { status, stderr, stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], {
       env: { PATH: process.env['PATH'], PORT: 'eighty', ROCKPOOL_PRT: '1' },
       encoding: 'utf8',
     });

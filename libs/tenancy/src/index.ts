@@ -2,6 +2,7 @@ export * from './admission.js';
 export { AuditLog, type AuditEntry, type AuditFact } from './audit.js';
 export { BotNames } from './bot-names.js';
 export { Credentials, telegramAccount, type Endpoint, type ModelKeys } from './credentials.js';
+export { plans, type PlanTerms } from './plans.js';
 export * from './routes.js';
 export { settingsText } from './settings-text.js';
 export { platform, secretSlots, sharedSecretSlots, storedSecret, type SecretSlot } from './secret-refs.js';

@@ -59,7 +59,7 @@ export const channelSettings = z.strictObject({
 });
 export type ChannelSettings = z.output<typeof channelSettings>;
 
-/** What the tenant pays for. It is kept and shown; no limit hangs on it yet. */
+/** What the tenant pays for; `plans` has the terms. */
 export const planName = z.enum(['free', 'starter', 'pro']);
 export type PlanName = z.infer<typeof planName>;
 
@@ -70,12 +70,17 @@ export type PlanName = z.infer<typeof planName>;
 export const overlapPolicy = z.enum(['followup', 'collect', 'steer', 'interrupt']);
 export type OverlapPolicy = z.infer<typeof overlapPolicy>;
 
-/** Messages a minute that are taken in, as a sliding window. What comes above that is recorded as dropped, and the person told once a minute. */
-export const messageLimits = z.strictObject({
+/** Messages a minute are a sliding window: what comes above that is recorded as dropped, and the person told once a minute. */
+export const tenantLimits = z.strictObject({
   /** Of the whole tenant. Absent: no limit. */
   messagesPerMinute: z.int().min(1).max(1_000_000).optional(),
   /** Of one person, on all chats of a channel. Absent: no limit. Requests signed with the tenant's own secret (`http`) count for the tenant only. */
   senderMessagesPerMinute: z.int().min(1).max(500).optional(),
+  /** Jobs at once: `min` at any time, up to `max` while there is room. Absent: what the plan says. */
+  jobs: z
+    .strictObject({ min: z.int().min(1).max(100), max: z.int().min(1).max(500) })
+    .refine(({ min, max }) => min <= max, 'min is at most max')
+    .optional(),
 });
 
 /** `auto`, `demo`, or `<provider>/<model>`. */
@@ -140,7 +145,7 @@ export const tenantSpec = z.strictObject({
   /** In which times are understood and shown. Default: UTC. */
   timeZone: timeZone.optional(),
   agent: agentSettings.prefault({}),
-  limits: messageLimits.prefault({}),
+  limits: tenantLimits.prefault({}),
   channels: channelSettings.default({}),
   /** By name. */
   schedules: z.record(z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'a schedule is named with a-z, 0-9 and -'), tenantSchedule).optional(),

@@ -16,6 +16,7 @@ export function turnOf(text: string, more: Partial<AgentTurn> = {}): AgentTurn {
     senderId: '12345',
     history: [],
     attempt: 1,
+    resumed: false,
     interjections: async () => [],
     ...more,
   };

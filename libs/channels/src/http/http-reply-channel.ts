@@ -22,6 +22,7 @@ export interface HttpReplyDestination {
  */
 export class HttpReplyChannel extends ReplyChannel {
   readonly guarantee = 'key';
+  override readonly edits = false;
   /** Only complete answers are sent. */
   readonly updateIntervalMs = 60_000;
 

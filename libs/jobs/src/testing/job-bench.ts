@@ -59,6 +59,7 @@ export function sequence(name: string, actions: readonly string[], does: Record<
 /** What was said to people, each thing once, in order. */
 class HeardOutcomes extends JobOutcomes {
   readonly heard = new Map<EventId, JobRecord>();
+  readonly shown: JobRecord[] = [];
   tellings = 0;
 
   async ended(job: JobRecord): Promise<void> {
@@ -68,6 +69,9 @@ class HeardOutcomes extends JobOutcomes {
   async asks(job: JobRecord): Promise<void> {
     this.tellings++;
     if (!this.heard.has(questionEventId(job))) this.heard.set(questionEventId(job), job);
+  }
+  async changed(job: JobRecord): Promise<void> {
+    this.shown.push(job);
   }
 }
 

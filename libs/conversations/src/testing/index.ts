@@ -1,0 +1,1 @@
+export { OneChannel, RecordingChannel } from './recording-channel.js';

@@ -1,0 +1,75 @@
+import type { Documents } from '@rockpool/cloud';
+import type { EventId, JobId, TenantId } from '@rockpool/contracts';
+import { paths, type ReplyChannels, type ReplyRecord, type TurnRecord } from '@rockpool/conversations';
+import type { Clock } from './clock.js';
+import { jobPaths, type JobRecord } from './job-records.js';
+import { plain } from './plain.js';
+import { spanText } from './span-text.js';
+
+/**
+ * The one message in which people see how far a job is: the answer of the turn that became the job, edited. It says what is on record, so it may be written by several at
+ * a time and as often as anybody likes. Jobs that no turn became have none, nor have channels that cannot edit.
+ */
+export class StatusMessages {
+  constructor(
+    private readonly documents: Documents,
+    private readonly channels: ReplyChannels,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Makes the message say how the job is now; also if it ends while that is being said. Resolves with false when the turn's own answer is not out yet, so that it
+   * has to be said again. Rejects when the channel does.
+   */
+  async show(tenantId: TenantId, jobId: JobId): Promise<boolean> {
+    for (let saidOpen: boolean | undefined; ;) {
+      const job = (await this.documents.get<JobRecord>(jobPaths.job(tenantId, jobId)))?.data;
+      // Somebody else's older edit may have come in between: who edits last has to see that what it said is still so.
+      if (!job || job.parent || job.open === saidOpen) return true;
+      // A turn and the job that it became have the same id.
+      const turnId = jobId as string as EventId;
+      const turn = (await this.documents.get<TurnRecord>(paths.turn(tenantId, turnId)))?.data;
+      if (!turn) return true;
+      if (turn.open) return false;
+      const row = (await this.documents.get<ReplyRecord>(paths.reply(tenantId, turnId, 0)))?.data;
+      if (row?.state !== 'sent' || row.receipt === undefined) return true;
+      const { target } = turn.message;
+      const channel = await this.channels.for(tenantId, target);
+      const [chunk] = channel.edits ? channel.render(statusText(job, this.clock.now())) : [];
+      if (!chunk) return true;
+      await channel.update(target, row.receipt, chunk, { final: true });
+      saidOpen = job.open;
+    }
+  }
+}
+
+/** What the message says, in Markdown. */
+export function statusText(job: JobRecord, now: number): string {
+  const preface = job.preface ? `${job.preface}\n\n` : '';
+  return `${preface}${lineOf(job, now)}`;
+}
+
+/** What the turn that becomes a job answers, in Markdown. */
+export function promotedText(job: JobRecord): string {
+  const { preface, label, title } = job;
+  const hint = `I will report here; \`/job ${label}\` shows how far it is, \`/cancel ${label}\` ends it.`;
+  return `${preface ? `${preface}\n\n` : ''}⏳ Still working: **job ${label}**, ${plain(title)}. ${hint}`;
+}
+
+function lineOf({ label, title, state, open, progress, waiting, createdAt, finishedAt }: JobRecord, now: number): string {
+  const name = `**job ${label}**, ${plain(title)}`;
+  const lasted = spanText((finishedAt ?? now) - createdAt);
+  if (!open) {
+    const [sign, end] = { succeeded: ['✅', 'Done'], failed: ['⚠️', 'Failed'], cancelled: ['🛑', 'Cancelled'] }[state as 'succeeded'];
+    return `${sign} ${end}: ${name}, after ${lasted}.`;
+  }
+  if (waiting?.for === 'message' || waiting?.for === 'decision') return `❓ Waiting for an answer: ${name}.`;
+  const percent = progress?.fraction === undefined ? '' : `${Math.round(progress.fraction * 100)} %, `;
+  const text = progress && oneLine(progress.text);
+  return `⏳ Still working: ${name}${text ? `: ${percent}${plain(text)}` : ''} (${lasted})`;
+}
+
+function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > 200 ? `${line.slice(0, 200).toWellFormed()}…` : line;
+}
