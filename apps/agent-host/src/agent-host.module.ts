@@ -1,5 +1,5 @@
 import { Module, type DynamicModule, type OnApplicationBootstrap } from '@nestjs/common';
-import { agentTools, BuiltinRuntime, GuardedFetch, Memory } from '@rockpool/agent';
+import { AgentJobs, agentTools, BuiltinRuntime, GuardedFetch, Memory, type AgentTool } from '@rockpool/agent';
 import { Documents } from '@rockpool/cloud';
 import {
   AgentRuntime,
@@ -10,7 +10,7 @@ import {
   TurnRunner,
   type LeaseOptions,
 } from '@rockpool/conversations';
-import { JobKinds, JobRunner, Schedules, type JobPlatform } from '@rockpool/jobs';
+import { JobKinds, JobRunner, Jobs, Schedules, type JobPlatform } from '@rockpool/jobs';
 import { Models, type ModelsConfig } from '@rockpool/models';
 import { AUDIENCE, LOGGER, provide, Shutdown, type Logger } from '@rockpool/service';
 import { Credentials, Tenants } from '@rockpool/tenancy';
@@ -28,16 +28,20 @@ const shutdownGraceMs = 2_000;
 /** Conversations at once in one host, however many dispatchers push to it. */
 const places = { total: 400, perTenant: 40, waitingPerTenant: 100 };
 
+/** The tools of the built-in agent. */
+const TOOLS = Symbol('rockpool.agent-tools');
+
 export interface AgentHostOptions {
   /** Audience of the tokens it accepts. */
   readonly audience: string;
   readonly models: ModelsConfig;
   readonly leases: LeaseOptions;
   readonly turnTimeoutMs: number;
+  readonly promoteAfterMs: number;
   readonly jobs: (process: { readonly kinds: JobKinds; readonly log: Logger }) => JobPlatform;
 }
 
-/** The pooled agent host. Needs, from outside: the cloud's ports, `Tenants`, `Credentials`, `Schedules`, `ReplyChannels`, `Shutdown` and `LOGGER`. */
+/** The pooled agent host. Needs, from outside: the cloud's ports, `Tenants`, `Credentials`, `Schedules`, `Jobs`, `ReplyChannels`, `Shutdown` and `LOGGER`. */
 @Module({})
 export class AgentHostModule implements OnApplicationBootstrap {
   constructor(
@@ -65,17 +69,25 @@ export class AgentHostModule implements OnApplicationBootstrap {
           useFactory: (documents: Documents) => new ConversationLeases(documents, options.leases),
           inject: [Documents],
         },
+        { provide: Models, useValue: new Models(options.models) },
+        {
+          provide: TOOLS,
+          useFactory: (documents: Documents, schedules: Schedules, jobs: Jobs) =>
+            agentTools({ memory: new Memory(documents), web: new GuardedFetch(), schedules, jobs }),
+          inject: [Documents, Schedules, Jobs],
+        },
         {
           provide: BuiltinRuntime,
-          useFactory: (profiles: TenantProfiles, documents: Documents, schedules: Schedules) =>
-            new BuiltinRuntime(
-              profiles,
-              new Models(options.models),
-              agentTools({ memory: new Memory(documents), web: new GuardedFetch(), schedules }),
-            ),
-          inject: [TenantProfiles, Documents, Schedules],
+          useFactory: (profiles: TenantProfiles, models: Models, tools: readonly AgentTool[], jobs: Jobs) =>
+            new BuiltinRuntime(profiles, models, tools, { jobs, promoteAfterMs: options.promoteAfterMs }),
+          inject: [TenantProfiles, Models, TOOLS, Jobs],
         },
-        { provide: JobRunner, useFactory: (log: Logger) => options.jobs({ kinds: new JobKinds([]), log }).runner, inject: [LOGGER] },
+        {
+          provide: JobRunner,
+          useFactory: (profiles: TenantProfiles, models: Models, tools: readonly AgentTool[], log: Logger) =>
+            options.jobs({ kinds: new JobKinds([new AgentJobs(profiles, models, tools)]), log }).runner,
+          inject: [TenantProfiles, Models, TOOLS, LOGGER],
+        },
         { provide: AgentRuntime, useExisting: BuiltinRuntime },
         {
           provide: TurnRunner,

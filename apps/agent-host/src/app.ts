@@ -27,6 +27,7 @@ export function agentHostModule({ config, audiences, jobsOf }: Platform, options
     leases: leasesOf(config),
     jobs: jobsOf,
     turnTimeoutMs: config.ROCKPOOL_TURN_TIMEOUT_MS,
+    promoteAfterMs: config.ROCKPOOL_PROMOTE_AFTER_MS,
     ...options,
   });
 }

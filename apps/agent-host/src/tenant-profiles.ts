@@ -12,8 +12,8 @@ export class TenantProfiles implements AgentProfiles {
   async get(tenantId: TenantId): Promise<AgentProfile> {
     const tenant = await this.tenants.get(tenantId);
     if (!tenant) throw new NotFound(`tenant ${tenantId} was removed`);
-    const { displayName, agent, timeZone } = tenant.spec;
+    const { displayName, agent, suspended, timeZone } = tenant.spec;
     const keys = await this.credentials.modelKeys(tenantId);
-    return { tenantName: displayName ?? tenantId, settings: agent, keys, ...(timeZone && { timeZone }) };
+    return { tenantName: displayName ?? tenantId, settings: agent, keys, suspended, ...(timeZone && { timeZone }) };
   }
 }

@@ -9,6 +9,8 @@ export interface AgentProfile {
   readonly settings: Pick<AgentSettings, 'model' | 'instructions'>;
   /** The tenant's own keys. Empty: the platform's are used. */
   readonly keys: ModelKeys;
+  /** Nothing new may be begun for it. */
+  readonly suspended?: boolean;
   /** IANA name of the tenant's time zone. Default UTC. */
   readonly timeZone?: string;
 }

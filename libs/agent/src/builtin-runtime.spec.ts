@@ -116,6 +116,7 @@ describe('tools', () => {
     const failing = defineTool({
       name: 'failing',
       description: 'Fails.',
+      repeat: 'safe',
       input: z.object({ count: z.number() }),
       run: async () => Promise.reject(new Error('the disk is full')),
     });
@@ -150,6 +151,7 @@ describe('tools', () => {
     const spy = defineTool({
       name: 'spy',
       description: 'Looks.',
+      repeat: 'safe',
       input: z.object({}),
       run: async (_input, { tenantId }) => `${seen.push(tenantId)}`,
     });
@@ -159,7 +161,13 @@ describe('tools', () => {
   });
 
   it('have their output cut at 5,000 characters', async () => {
-    const long = defineTool({ name: 'long', description: 'Long.', input: z.object({}), run: async () => 'line of text\n'.repeat(9_000) });
+    const long = defineTool({
+      name: 'long',
+      description: 'Long.',
+      repeat: 'safe',
+      input: z.object({}),
+      run: async () => 'line of text\n'.repeat(9_000),
+    });
     const runtime = await runtimeWith([{ call: [{ name: 'long', input: {} }] }, { say: ['ok'] }], { tools: [long] });
     await runTurn(runtime, turnOf('go'));
     const output = provider.requests[1]!.messages.at(-1)!.content as string;
@@ -178,7 +186,13 @@ describe('tools', () => {
   });
 
   it('that take too long are given up, and the turn goes on', async () => {
-    const slow = defineTool({ name: 'slow', description: 'Slow.', input: z.object({}), run: () => new Promise<string>(() => {}) });
+    const slow = defineTool({
+      name: 'slow',
+      description: 'Slow.',
+      repeat: 'safe',
+      input: z.object({}),
+      run: () => new Promise<string>(() => {}),
+    });
     const runtime = await runtimeWith([{ call: [{ name: 'slow', input: {} }] }, { say: ['Too slow.'] }], {
       tools: [slow],
       limits: { toolTimeoutMs: 10 },
@@ -255,7 +269,7 @@ describe('a provider that fails', () => {
 
   it('after a tool has run repeats the step alone, not the tool', async () => {
     let runs = 0;
-    const once = defineTool({ name: 'once', description: 'Once.', input: z.object({}), run: async () => `run ${++runs}` });
+    const once = defineTool({ name: 'once', description: 'Once.', repeat: 'safe', input: z.object({}), run: async () => `run ${++runs}` });
     const runtime = await runtimeWith([{ call: [{ name: 'once', input: {} }] }, { status: 500 }, { say: ['Done.'] }], { tools: [once] });
     expect((await runTurn(runtime, turnOf('go'))).text).toBe('Done.');
     expect(runs).toBe(1);
@@ -291,7 +305,13 @@ describe('an abort', () => {
   });
 
   it('during a tool throws its reason, even when the tool does not listen', async () => {
-    const deaf = defineTool({ name: 'deaf', description: 'Deaf.', input: z.object({}), run: () => new Promise<string>(() => {}) });
+    const deaf = defineTool({
+      name: 'deaf',
+      description: 'Deaf.',
+      repeat: 'safe',
+      input: z.object({}),
+      run: () => new Promise<string>(() => {}),
+    });
     const runtime = await runtimeWith([{ call: [{ name: 'deaf', input: {} }] }], { tools: [deaf] });
     const stop = new AbortController();
     const { error } = await runTurn(runtime, turnOf('go'), {

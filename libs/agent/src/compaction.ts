@@ -38,9 +38,7 @@ export class Compactor {
     const named = hasSeveralSpeakers(oldest);
     const lines = oldest.map((message) => `${message.role === 'user' ? 'Person' : 'Assistant'}: ${transcriptText(message, named)}`);
     try {
-      const summary = model.demo
-        ? outlineOf(lines, conversation.summary)
-        : await this.summarise(lines, conversation.summary, window, model, onUsage, signal);
+      const summary = await this.summarise(lines, conversation.summary, window, model, onUsage, signal);
       return summary ? { summary: cutToTokens(summary, window.summaryTokens), coversMessages } : undefined;
     } catch (error) {
       signal.throwIfAborted();
@@ -49,8 +47,8 @@ export class Compactor {
     }
   }
 
-  /** Folds the conversation into the summary piece by piece, each small enough for the window. */
-  private async summarise(
+  /** Folds lines into a summary piece by piece, each small enough for the window. Rejects when the model cannot be had. */
+  async summarise(
     lines: readonly string[],
     earlier: string | undefined,
     window: ContextWindow,
@@ -58,6 +56,7 @@ export class Compactor {
     onUsage: (usage: CallUsage) => void,
     signal: AbortSignal,
   ): Promise<string> {
+    if (model.demo) return outlineOf(lines, earlier);
     let summary = earlier ?? '';
     for (const piece of piecesOf(lines, window.exchangeTokens)) {
       const content = `${summary ? `<earlier-summary>\n${summary}\n</earlier-summary>\n\n` : ''}<conversation>\n${piece}\n</conversation>\n\nWrite the summary.`;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Tasks, type TaskRequest } from '@rockpool/cloud';
 import { openTestDocuments, type TestDocuments } from '@rockpool/cloud-embedded/testing';
-import type { ConversationId, EventId, ScheduleId, TenantId } from '@rockpool/contracts';
+import type { ConversationId, ScheduleId, TenantId } from '@rockpool/contracts';
 import { Inbox, Wakes } from '@rockpool/conversations';
 import {
   ConversationInbox,
@@ -40,11 +40,10 @@ const now = new Date('2030-03-01T12:00:00Z');
 const context: ToolContext = {
   tenantId: 'alice' as TenantId,
   conversationId: 'telegram:1:2' as ConversationId,
-  eventId: 'telegram:1:3' as EventId,
   senderId: '12345',
   timeZone: 'Europe/Paris',
   now,
-  nth: 0,
+  idempotencyKey: 'telegram:1:3#schedule.0',
   signal: new AbortController().signal,
 };
 
@@ -88,7 +87,7 @@ describe('the agent’s schedules', () => {
   it('count from now, and come again and again in another zone when that is meant', async () => {
     expect(await call(schedule, { ...dentist, inMinutes: 0.5 })).toContain('Friday, 1 March 2030 at 13:00');
     const daily = { ...dentist, cron: '0 9 * * *', timeZone: 'Asia/Tokyo' };
-    expect(await call(schedule, daily, { nth: 1 })).toBe(
+    expect(await call(schedule, daily, { idempotencyKey: 'telegram:1:3#schedule.1' })).toBe(
       'Planned: schedule 2, dentist: Saturday, 2 March 2030 at 01:00; Sunday, 3 March 2030 at 01:00; Monday, 4 March 2030 at 01:00 (Europe/Paris, 0 9 * * * in Asia/Tokyo)',
     );
   });

@@ -2,12 +2,14 @@ import type { ModelAnswer } from '@rockpool/models';
 
 /** Joins what the model says in several steps to one text: a paragraph between them, nothing before the first. */
 export class Speech {
-  private ending = '';
   private stepBegun = false;
   /** True when the step under way has said something: it cannot be begun anew. */
   get spokeInStep(): boolean {
     return this.stepBegun;
   }
+
+  /** Everything that was said, as it was sent. */
+  text = '';
 
   /** True when anything a person can see was said in this turn. */
   spoke = false;
@@ -18,10 +20,10 @@ export class Speech {
 
   /** The delta as it is to be sent. */
   say(delta: string): string {
-    const gap = this.spoke && !this.stepBegun ? '\n\n'.slice(/\n*$/.exec(this.ending)![0].length) : '';
+    const gap = this.spoke && !this.stepBegun ? '\n\n'.slice(/\n*$/.exec(this.text.slice(-2))![0].length) : '';
     this.stepBegun = true;
     this.spoke ||= delta.trim() !== '';
-    this.ending = (this.ending + gap + delta).slice(-2);
+    this.text += gap + delta;
     return gap + delta;
   }
 }

@@ -1,4 +1,4 @@
-import { TerminalError } from '@rockpool/contracts';
+import { TerminalError, type EventId } from '@rockpool/contracts';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { estimateTokens, type ModelToolCall, type ToolMessage, type ToolOffer } from '@rockpool/models';
 import { z } from 'zod';
@@ -16,7 +16,7 @@ export interface ToolOutcome {
 }
 
 /** More calls than this in one step are answered with an error: a model that wants more is out of hand. */
-const callsPerStep = 8;
+export const callsPerStep = 8;
 
 /**
  * Runs the tools a model calls. Whatever goes wrong in one becomes a result that the model sees; only the abort of the turn ends it. Outputs are cut, and
@@ -46,13 +46,13 @@ export class ToolRunner {
   /** Resolves with one result for every call, in the order of the calls. Rejects only with the reason of the context's signal. `before`: calls of each tool in this turn, kept up to date. */
   async run(
     calls: readonly ModelToolCall[],
-    context: Omit<ToolContext, 'nth'>,
+    context: Omit<ToolContext, 'idempotencyKey'> & { readonly eventId: EventId },
     before: Map<string, number> = new Map(),
   ): Promise<{ message: ToolMessage; outcomes: ToolOutcome[] }> {
     const results = await Promise.all(
       calls.map((call, index) =>
         index < callsPerStep
-          ? this.one(call, { ...context, nth: counted(before, call.name) })
+          ? this.one(call, { ...context, idempotencyKey: `${context.eventId}#${call.name}.${counted(before, call.name)}` })
           : { text: `not run: at most ${callsPerStep} tools can be called at once`, failed: true },
       ),
     );
@@ -62,12 +62,16 @@ export class ToolRunner {
         role: 'tool',
         content: calls.map((call, index) => {
           const { text, failed } = results[index]!;
-          const output = { type: failed ? ('error-text' as const) : ('text' as const), value: cutToolOutput(text) || '(no output)' };
-          return { type: 'tool-result', toolCallId: call.id, toolName: call.name, output };
+          return resultOf(call, text, failed);
         }),
       },
       outcomes: calls.map((call, index) => ({ name: this.nameOf(call), state: results[index]!.failed ? 'failed' : 'succeeded' })),
     };
+  }
+
+  /** The tool of that name. */
+  get(name: string): AgentTool | undefined {
+    return this.byName.get(name);
   }
 
   /** A name to show: the model may invent one of any length and content. */
@@ -76,6 +80,15 @@ export class ToolRunner {
   }
 
   private async one(call: ModelToolCall, context: ToolContext): Promise<{ text: string; failed: boolean }> {
+    try {
+      return { text: await this.call(call, context), failed: false };
+    } catch (error) {
+      return { text: cutToolOutput(error instanceof Error ? error.message : String(error)) || 'it failed', failed: true };
+    }
+  }
+
+  /** Runs one call and resolves with what the tool said, cut. Rejects with what went wrong, a `TerminalError` when the call itself is wrong. */
+  async call(call: ModelToolCall, context: ToolContext): Promise<string> {
     const span = tracer.startSpan(`execute_tool ${this.nameOf(call)}`, {
       kind: SpanKind.INTERNAL,
       attributes: {
@@ -91,16 +104,23 @@ export class ToolRunner {
       if (call.invalid) throw new TerminalError('the input is not valid JSON');
       const input = tool.input.safeParse(call.input);
       if (!input.success) throw new TerminalError(`the input does not fit: ${z.prettifyError(input.error)}`);
-      return { text: await abortable(tool.run(input.data, { ...context, signal: scope.signal }), scope.signal), failed: false };
+      const text = await abortable(tool.run(input.data, { ...context, signal: scope.signal }), scope.signal);
+      return cutToolOutput(text) || '(no output)';
     } catch (error) {
       span.setAttribute('error.type', error instanceof Error ? error.name : 'error');
       span.setStatus({ code: SpanStatusCode.ERROR });
-      return { text: error instanceof Error ? error.message : String(error), failed: true };
+      throw error;
     } finally {
       scope.end();
       span.end();
     }
   }
+}
+
+/** The result of a call as the model is told of it. */
+export function resultOf({ id, name }: ModelToolCall, text: string, failed: boolean): ToolMessage['content'][number] {
+  const output = { type: failed ? ('error-text' as const) : ('text' as const), value: text };
+  return { type: 'tool-result', toolCallId: id, toolName: name, output };
 }
 
 function counted(before: Map<string, number>, name: string): number {

@@ -19,7 +19,7 @@ export class TurnConversation {
   private promptTokens = 0;
 
   constructor(
-    turn: AgentTurn,
+    turn: Pick<AgentTurn, 'history' | 'message' | 'summary'>,
     system: string,
     toolTokens: number,
     private readonly model: ResolvedModel,
@@ -43,6 +43,11 @@ export class TurnConversation {
   replaceOldest({ summary, coversMessages }: Compaction): number {
     this.content = { ...this.content, summary, history: this.content.history.slice(coversMessages) };
     return (this.covered += coversMessages);
+  }
+
+  /** The steps taken since the turn began. */
+  get taken(): readonly ModelMessage[] {
+    return this.steps;
   }
 
   /** Adds what the model said and what its tools answered. */

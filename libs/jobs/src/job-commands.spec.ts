@@ -41,7 +41,7 @@ describe('/job', () => {
     await bench.begin({ kind: 'waits', conversationId: here });
     await bench.engine.until('it to wait', async () => (await bench.job()).state === 'waiting', 0);
     bench.engine.clock.advance(5 * minute);
-    expect(await say('job', '1')).toBe('**Job 1** waits: waiting, since 5 min\nIt asks: Which one?\n- 1. message: waiting');
+    expect(await say('job', '1')).toBe('**Job 1** waits: waiting, since 5 min\nIt asks: Which one?\n- 1. question: waiting');
   });
 
   it('shows why one failed', async () => {

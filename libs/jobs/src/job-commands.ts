@@ -111,5 +111,5 @@ export class JobCommands {
 
 function stepLine({ n, name, state, attempts, error }: StepRecord): string {
   const tries = attempts > 1 ? `, try ${attempts}` : '';
-  return `${n}. ${plain(name)}: ${state}${tries}${error && state !== 'succeeded' ? ` (${plain(error.message).slice(0, 200)})` : ''}`;
+  return `${n}. ${name === 'message' ? 'question' : plain(name.replaceAll('_', ' '))}: ${state}${tries}${error && state !== 'succeeded' ? ` (${plain(error.message).slice(0, 200)})` : ''}`;
 }

@@ -32,8 +32,10 @@ export class JobHold {
   #writingProgress: Promise<void> = Promise.resolve();
   #callOffProgress: (() => void) | undefined;
   #progressAgainAt = 0;
-  #showing: Promise<void> | undefined;
-  #showAgainAt = 0;
+  #showing: Promise<void> = Promise.resolve();
+  /** What was stored and not shown yet. */
+  #unshown: JobProgress | undefined;
+  #callOffShow: (() => void) | undefined;
   readonly #lost = new AbortController();
 
   private constructor(
@@ -86,6 +88,7 @@ export class JobHold {
     this.#ended = true;
     this.#callOffHeartbeat();
     this.#callOffProgress?.();
+    this.#callOffShow?.();
     this.#unwatch();
     await this.#writingProgress;
     await this.#showing;
@@ -94,26 +97,33 @@ export class JobHold {
   async #writeProgress(): Promise<void> {
     const progress = this.#progress;
     if (!progress || this.#ended) return;
+    const now = this.needs.clock.now();
     try {
-      await this.write((job) => ({ ...job, progress }));
+      // Also over slices: a job that waits a little and goes on is not shown more often for that.
+      await this.write((job) => ({ ...job, progress, ...(isShownAt(job, now) && { shownAt: now }) }));
     } catch (error) {
       if (codeOf(error) !== 'stale_lease') this.needs.onWarning('progress could not be stored', error, this.#job);
       return;
     }
-    this.#show();
+    this.#unshown = progress;
+    if (this.#job.shownAt === now) this.#show();
+    else this.#callOffShow ??= this.needs.clock.wake((this.#job.shownAt ?? 0) + shownEveryMs, () => this.#showLater());
   }
 
-  /** Beside the work. What comes while one is shown, or too soon, is shown with what comes next. */
+  /** Shows what came too soon after what was shown before. */
+  #showLater(): void {
+    this.#callOffShow = undefined;
+    if (this.#unshown && !this.#callOffProgress) this.progress(this.#unshown.text, this.#unshown.fraction);
+  }
+
+  /** Beside the work, one at a time. */
   #show(): void {
-    const { clock, outcomes, onWarning } = this.needs;
-    if (this.#ended || this.#showing || clock.now() < this.#showAgainAt) return;
-    this.#showing = outcomes
-      .changed(this.#job)
-      .catch((error: unknown) => onWarning('progress could not be shown', error, this.#job))
-      .finally(() => {
-        this.#showing = undefined;
-        this.#showAgainAt = clock.now() + shownEveryMs;
-      });
+    if (this.#ended) return;
+    const { outcomes, onWarning } = this.needs;
+    this.#unshown = undefined;
+    this.#showing = this.#showing
+      .then(() => outcomes.changed(this.#job))
+      .catch((error: unknown) => onWarning('progress could not be shown', error, this.#job));
   }
 
   #beat(validUntil: number): void {
@@ -141,4 +151,8 @@ export class JobHold {
   #lose(reason: unknown): void {
     this.#lost.abort(reason);
   }
+}
+
+function isShownAt({ shownAt = 0 }: JobRecord, now: number): boolean {
+  return now - shownAt >= shownEveryMs;
 }

@@ -119,6 +119,8 @@ export interface JobRecord {
   /** How often a person had it tried again after it had ended. */
   readonly retries: number;
   readonly progress?: JobProgress;
+  /** When people were last shown how far it is. */
+  readonly shownAt?: number;
   readonly result?: Json;
   /** Why it failed or was cancelled. */
   readonly reason?: string;

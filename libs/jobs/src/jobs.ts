@@ -83,11 +83,16 @@ export class Jobs {
     });
   }
 
+  /** The job with this id, if there is one. */
+  async find(tenantId: TenantId, jobId: JobId): Promise<JobRecord | undefined> {
+    return (await this.documents.get<JobRecord>(jobPaths.job(tenantId, jobId)))?.data;
+  }
+
   /** Rejects with `not_found`. */
   async get(tenantId: TenantId, jobId: JobId): Promise<JobRecord> {
-    const job = await this.documents.get<JobRecord>(jobPaths.job(tenantId, jobId));
+    const job = await this.find(tenantId, jobId);
     if (!job) throw new NotFound(`there is no job ${jobId}`);
-    return job.data;
+    return job;
   }
 
   /**
@@ -191,7 +196,7 @@ export class Jobs {
       const stepPath = jobPaths.step(tenantId, jobId, job.steps);
       const last = job.steps > 0 ? (await transaction.get<StepRecord>(stepPath))?.data : undefined;
       const now = this.clock.now();
-      const { reason: _, finishedAt: __, quiet: ___, progress: ____, ...rest } = job;
+      const { reason: _, finishedAt: __, quiet: ___, progress: ____, shownAt: ______, ...rest } = job;
       const next: JobRecord = {
         ...readyNow(rest, now),
         open: true,
@@ -203,7 +208,7 @@ export class Jobs {
       };
       transaction.set(path, next);
       if (last && last.state !== 'succeeded') {
-        const { finishedAt: _____, output: ______, ...step } = last;
+        const { finishedAt: _____, output: _______, ...step } = last;
         transaction.set(stepPath, { ...step, attempts: 0, state: step.kind === 'act' ? 'retrying' : 'waiting' } satisfies StepRecord);
       }
       return next;

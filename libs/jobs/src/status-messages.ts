@@ -45,18 +45,25 @@ export class StatusMessages {
 
 /** What the message says, in Markdown. */
 export function statusText(job: JobRecord, now: number): string {
-  const preface = job.preface ? `${job.preface}\n\n` : '';
-  return `${preface}${lineOf(job, now)}`;
+  return `${prefaceOf(job)}${lineOf(job, now)}`;
 }
 
-/** What the turn that becomes a job answers, in Markdown. */
+/** What the turn that becomes a job answers, in Markdown: the first that its status message says. */
 export function promotedText(job: JobRecord): string {
-  const { preface, label, title } = job;
-  const hint = `I will report here; \`/job ${label}\` shows how far it is, \`/cancel ${label}\` ends it.`;
-  return `${preface ? `${preface}\n\n` : ''}⏳ Still working: **job ${label}**, ${plain(title)}. ${hint}`;
+  const { label, title } = job;
+  return `${prefaceOf(job)}⏳ Still working: **job ${label}**, ${plain(title)}. I will report here. ${hintOf(job)}`;
 }
 
-function lineOf({ label, title, state, open, progress, waiting, createdAt, finishedAt }: JobRecord, now: number): string {
+function prefaceOf({ preface }: JobRecord): string {
+  return preface ? `${preface}\n\n` : '';
+}
+
+function hintOf({ label }: JobRecord): string {
+  return `\`/job ${label}\` shows more, \`/cancel ${label}\` ends it.`;
+}
+
+function lineOf(job: JobRecord, now: number): string {
+  const { label, title, state, open, progress, waiting, createdAt, finishedAt } = job;
   const name = `**job ${label}**, ${plain(title)}`;
   const lasted = spanText((finishedAt ?? now) - createdAt);
   if (!open) {
@@ -66,7 +73,7 @@ function lineOf({ label, title, state, open, progress, waiting, createdAt, finis
   if (waiting?.for === 'message' || waiting?.for === 'decision') return `❓ Waiting for an answer: ${name}.`;
   const percent = progress?.fraction === undefined ? '' : `${Math.round(progress.fraction * 100)} %, `;
   const text = progress && oneLine(progress.text);
-  return `⏳ Still working: ${name}${text ? `: ${percent}${plain(text)}` : ''} (${lasted})`;
+  return `⏳ Still working: ${name}${text ? `: ${percent}${plain(text)}` : ''} (${lasted}). ${hintOf(job)}`;
 }
 
 function oneLine(text: string): string {

@@ -1,11 +1,17 @@
 /** What the demo model makes of a message: a tool to call, or an answer it can give by itself. */
-export type DemoIntent = { readonly tool: string; readonly input: Readonly<Record<string, string | number>> } | { readonly answer: string };
+export type DemoIntent = DemoCall | { readonly answer: string };
+
+export interface DemoCall {
+  readonly tool: string;
+  readonly input: Readonly<Record<string, unknown>>;
+}
 
 const abilities = [
   '- “what time is it in Tokyo?”',
   '- “remember that the spare key is with Anna” and later “what do you remember about the key?”',
   '- “remind me in 10 minutes to water the plants”',
   '- `fetch https://example.com`',
+  '- “in the background, count to 5”, “in the background, ask 3 builders to count to 2”, and `/jobs`',
   '- “how many words: …”, “echo …”, “help”',
 ].join('\n');
 
@@ -14,8 +20,11 @@ interface Rule {
   readonly intent: (match: RegExpExecArray) => DemoIntent;
 }
 
+const background = /^(?:please )?in the background[,:]?\s+(.+)/is;
+
 /** First match wins. A rule that needs a tool which the caller does not offer is skipped by {@link demoIntent}. */
 const rules: readonly Rule[] = [
+  { pattern: background, intent: ([, text]) => ({ tool: 'start_job', input: { title: text!.trim().slice(0, 60) } }) },
   { pattern: /^(?:please )?remember(?: that|:)?\s+(.+)/is, intent: ([, text]) => ({ tool: 'remember', input: { text: text!.trim() } }) },
   {
     pattern: /^(?:please )?remind me in (\d{1,4}) (second|minute|hour|day)s? (?:to |that |about |of )?(.+)/is,
@@ -52,9 +61,59 @@ const rules: readonly Rule[] = [
   { pattern: /^\/?(?:help|what can you do)\b/i, intent: () => ({ answer: `I follow a few simple rules. Try:\n${abilities}` }) },
 ];
 
+/** What takes several calls, one after the other; after the last its results are the answer. */
+interface Plan {
+  readonly pattern: RegExp;
+  readonly calls: (match: RegExpExecArray) => DemoCall[];
+  /** Default: what the last call gave. */
+  readonly answer?: (match: RegExpExecArray) => string;
+}
+
+const plans: readonly Plan[] = [
+  {
+    pattern: /^count to (\d{1,3})(?: every (\d+(?:\.\d+)?) seconds?)?\b/i,
+    calls: ([, to, seconds = '1']) =>
+      Array.from({ length: Number(to) }, (_, index) => [
+        { tool: 'wait', input: { minutes: Math.max(0.001, Number(seconds) / 60) } },
+        { tool: 'report_progress', input: { text: `${index + 1} of ${to}`, percent: Math.round(((index + 1) / Number(to)) * 100) } },
+      ]).flat(),
+    answer: ([, to]) => `I counted to ${to}.`,
+  },
+  {
+    pattern: /^ask (\d{1,2}) builders to (.+)/is,
+    calls: ([, count, instructions]) => {
+      const builders = Array.from({ length: Number(count) }, (_, index) => ({
+        key: `part-${index + 1}`,
+        title: `Part ${index + 1}`,
+        instructions: instructions!.trim(),
+      }));
+      return [{ tool: 'delegate', input: { builders } }];
+    },
+  },
+  { pattern: /^ask me (.+)/is, calls: ([, question]) => [{ tool: 'ask_person', input: { question: question!.trim() } }] },
+];
+
+/** A message without what says where it is to be done. */
+function wishOf(message: string): string {
+  const text = message.trim();
+  return background.exec(text)?.[1] ?? text;
+}
+
+/** What comes next of what a message asks for in several calls, after so many of them; `undefined` when it asks for nothing of the kind, or only the last result is left to be told. */
+export function demoPlan(message: string, tools: ReadonlySet<string>, taken: number): DemoIntent | undefined {
+  const wanted = wishOf(message);
+  for (const { pattern, calls, answer } of plans) {
+    const match = pattern.exec(wanted);
+    const planned = match && calls(match);
+    if (!planned?.every(({ tool }) => tools.has(tool))) continue;
+    return planned[taken] ?? (answer && { answer: answer(match!) });
+  }
+  return undefined;
+}
+
 /** Understands a message by rule, without a model. `tools` are the names of the tools that may be called. */
 export function demoIntent(message: string, tools: ReadonlySet<string>): DemoIntent {
-  const text = message.trim();
+  const text = tools.has('start_job') ? message.trim() : wishOf(message);
   // Where several people write, the name of the one who does comes before the text.
   for (const said of [text, text.replace(/^[^:\n]{1,60}: /, '')])
     for (const { pattern, intent } of rules) {

@@ -8,7 +8,7 @@ import type {
   LanguageModelV4StreamResult,
   LanguageModelV4Usage,
 } from '@ai-sdk/provider';
-import { demoIntent, type DemoIntent } from './demo-intent.js';
+import { demoIntent, demoPlan, type DemoIntent } from './demo-intent.js';
 import { estimateTokens } from './tokens.js';
 
 /** Begins every answer of the demo model, so that nobody takes it for a real one. */
@@ -75,10 +75,16 @@ function replyTo({ prompt, tools, toolChoice }: LanguageModelV4CallOptions): Dem
     ? (text: string) => `${demoLabel} ${text}`
     : (text: string) => `${demoLabel} ${text}\n\n_${explanation}_`;
   const last = prompt.at(-1);
-  if (last?.role === 'tool') return { answer: label(last.content.map(resultOf).join('\n\n')) };
-  const question = prompt.findLast((message) => message.role === 'user');
-  const offered = toolChoice?.type === 'none' ? [] : (tools ?? []);
-  const intent = demoIntent(question ? textOf(question) : '', new Set(offered.map((tool) => tool.name)));
+  const asked = prompt.findLastIndex((message) => message.role === 'user');
+  const question = asked < 0 ? '' : textOf(prompt[asked]!);
+  const offered = new Set(toolChoice?.type === 'none' ? [] : tools?.map((tool) => tool.name));
+  const results = prompt.slice(asked + 1).flatMap((message) => (message.role === 'tool' ? message.content : []));
+  // That a turn went on as a job is no result.
+  const taken = results.filter((part) => part.type === 'tool-result' && part.toolName !== 'start_job').length;
+  const planned = demoPlan(question, offered, taken);
+  if (planned) return 'answer' in planned ? { answer: label(planned.answer) } : planned;
+  if (taken > 0 && last?.role === 'tool') return { answer: label(last.content.map(resultOf).join('\n\n')) };
+  const intent = demoIntent(question, offered);
   return 'answer' in intent ? { answer: label(intent.answer) } : intent;
 }
 

@@ -6,6 +6,7 @@ import { defineTool } from '../tool.js';
 export const currentTime = defineTool({
   name: 'current_time',
   description: 'The current date and time. Give an IANA time zone such as Europe/Paris when a place is meant.',
+  repeat: 'safe',
   input: z.object({ timeZone: z.string().max(60).optional().describe('IANA time zone, for example Asia/Tokyo') }),
   async run({ timeZone }, { now, timeZone: own }) {
     const zone = timeZone ?? own;

@@ -1,9 +1,10 @@
-import type { Schedules } from '@rockpool/jobs';
+import type { Jobs, Schedules } from '@rockpool/jobs';
 import type { Memory } from '../memory.js';
 import type { AgentTool } from '../tool.js';
 import type { GuardedFetch } from '../web/guarded-fetch.js';
 import { currentTime } from './current-time.js';
 import { fetchUrl } from './fetch-url.js';
+import { answerJob, cancelJob, listJobs } from './jobs.js';
 import { recall } from './recall.js';
 import { remember } from './remember.js';
 import { cancelSchedule, listSchedules, schedule } from './schedules.js';
@@ -13,10 +14,12 @@ export function agentTools({
   memory,
   web,
   schedules,
+  jobs,
 }: {
   readonly memory: Memory;
   readonly web: GuardedFetch;
   readonly schedules: Schedules;
+  readonly jobs: Jobs;
 }): AgentTool[] {
   return [
     currentTime,
@@ -26,5 +29,8 @@ export function agentTools({
     schedule(schedules),
     listSchedules(schedules),
     cancelSchedule(schedules),
+    listJobs(jobs),
+    cancelJob(jobs),
+    answerJob(jobs),
   ];
 }

@@ -7,6 +7,7 @@ export function recall(memory: Memory): AgentTool {
   return defineTool({
     name: 'recall',
     description: 'Finds notes kept earlier, by words. Leave the query empty for the newest notes.',
+    repeat: 'safe',
     input: z.object({ query: z.string().max(500).default('').describe('Words that the note may contain') }),
     async run({ query }, { tenantId }) {
       const notes = await memory.recall(tenantId, query);

@@ -26,15 +26,13 @@ export function schedule(schedules: Schedules): AgentTool {
     name: 'schedule',
     description:
       'Reminds the person later, or does something at a time or again and again. Give exactly one of at, inMinutes and cron. At each time you are told the prompt in this conversation, and what you answer is sent. Use it only when the person asks for it.',
+    repeat: 'keyed',
     input: planned,
     async run({ title, prompt, ...times }, context) {
-      const { tenantId, conversationId, eventId, senderId, nth } = context;
+      const { tenantId, conversationId, senderId, idempotencyKey } = context;
       const when = whenOf(times, context);
-      // The same when the turn is run again: then the schedule is changed, not doubled.
-      const id = createHash('sha256')
-        .update(JSON.stringify([eventId, nth]))
-        .digest('hex')
-        .slice(0, 24) as ScheduleId;
+      // The same when the call is made again: then the schedule is changed, not doubled.
+      const id = createHash('sha256').update(idempotencyKey).digest('hex').slice(0, 24) as ScheduleId;
       const record = await schedules.put(tenantId, id, {
         title,
         when,
@@ -51,6 +49,7 @@ export function listSchedules(schedules: Schedules): AgentTool {
   return defineTool({
     name: 'list_schedules',
     description: 'Shows the reminders and schedules of this conversation with their numbers and next times.',
+    repeat: 'safe',
     input: z.object({}),
     async run(_, context) {
       const own = await schedules.ofConversation(context.tenantId, context.conversationId);
@@ -64,6 +63,7 @@ export function cancelSchedule(schedules: Schedules): AgentTool {
   return defineTool({
     name: 'cancel_schedule',
     description: 'Cancels a reminder or schedule of this conversation, by its number. Use it only when the person asks for it.',
+    repeat: 'safe',
     input: z.object({ number: z.int().positive().describe('As list_schedules shows it') }),
     async run({ number }, { tenantId, conversationId }) {
       const own = await schedules.ofConversation(tenantId, conversationId);
