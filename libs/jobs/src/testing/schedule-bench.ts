@@ -5,7 +5,7 @@ import type { QuietHours, When } from '../occurrences.js';
 import { SchedulePrompts, type Firing, type Occurrence, type UpkeepFunction } from '../schedule-firing.js';
 import { schedulePlatform, type SchedulePlatform } from '../schedule-platform.js';
 import type { PromptEffect, ScheduleRecord } from '../schedule-records.js';
-import { ScheduleTasks } from '../schedule-tasks.js';
+import { scheduleQueue, ScheduleTasks } from '../schedule-tasks.js';
 import type { ScheduleWish } from '../schedules.js';
 import { atCrashPoints } from './crashes.js';
 import { openTestEngine, type TestEngine } from './engine.js';
@@ -133,6 +133,7 @@ export class ScheduleBench {
     const { engine } = this;
     for (;;) {
       const { armedAt = Infinity, hop } = await this.schedule(id);
+      const { pending } = await engine.tasks.stats(scheduleQueue.name);
       engine.clock.advance(Math.max(0, Math.min(at, armedAt) - engine.clock.now()));
       if (armedAt > at) return;
       await engine.until(
@@ -140,6 +141,8 @@ export class ScheduleBench {
         async () => (await this.schedule(id)).hop !== hop || (await this.schedule(id)).state === 'ended',
         stepMs,
       );
+      // A request whose answer is still on its way would run into its deadline if time went on.
+      await engine.until('its answer', async () => (await engine.tasks.stats(scheduleQueue.name)).pending <= pending, stepMs);
     }
   }
 
