@@ -132,17 +132,9 @@ export class ScheduleBench {
   async passes(at: number, id = 's1', stepMs = 0): Promise<void> {
     const { engine } = this;
     for (;;) {
-      const { armedAt = Infinity, hop } = await this.schedule(id);
-      const { pending } = await engine.tasks.stats(scheduleQueue.name);
-      engine.clock.advance(Math.max(0, Math.min(at, armedAt) - engine.clock.now()));
-      if (armedAt > at) return;
-      await engine.until(
-        'the schedule to move on',
-        async () => (await this.schedule(id)).hop !== hop || (await this.schedule(id)).state === 'ended',
-        stepMs,
-      );
-      // A request whose answer is still on its way would run into its deadline if time went on.
-      await engine.until('its answer', async () => (await engine.tasks.stats(scheduleQueue.name)).pending <= pending, stepMs);
+      const { armedAt = Infinity } = await this.schedule(id);
+      if (armedAt > at) return void engine.clock.advance(Math.max(0, at - engine.clock.now()));
+      await this.#movesOn(id, stepMs, () => engine.clock.advance(Math.max(0, armedAt - engine.clock.now())));
     }
   }
 
@@ -150,14 +142,25 @@ export class ScheduleBench {
   async isDownUntil(at: number, id = 's1'): Promise<void> {
     const { engine } = this;
     this.down = true;
-    const { hop } = await this.schedule(id);
-    engine.clock.advance(at - engine.clock.now());
-    await engine.until('a request to be refused', () => this.refused > 0, 0);
-    this.down = false;
-    await engine.until(
-      'the schedule to move on',
-      async () => (await this.schedule(id)).hop !== hop || (await this.schedule(id)).state === 'ended',
-    );
+    await this.#movesOn(id, 500, async () => {
+      engine.clock.advance(at - engine.clock.now());
+      await engine.until('a request to be refused', () => this.refused > 0, 0);
+      this.down = false;
+    });
+  }
+
+  /** Resolves when the schedule has moved on from what `lead` leads to. */
+  async #movesOn(id: string, stepMs: number, lead: () => Promise<void> | void): Promise<void> {
+    const { engine, kills } = this;
+    const answers = this.firings.length;
+    const pending = async () => (await engine.tasks.stats(scheduleQueue.name)).pending;
+    const [{ hop }, before] = await Promise.all([this.schedule(id), pending()]);
+    await lead();
+    const hasMoved = ({ hop: now, state }: ScheduleRecord) => now !== hop || state === 'ended';
+    await engine.until('the schedule to move on', async () => hasMoved(await this.schedule(id)), stepMs);
+    await engine.until('an answer, or the end of the process', () => this.firings.length > answers || this.kills > kills, stepMs);
+    // An answer that is still on its way would come after its request's deadline if time went on.
+    if (this.kills === kills) await engine.until('its answer', async () => (await pending()) <= before, stepMs);
   }
 
   /**
