@@ -45,7 +45,7 @@ export function jobsOf({ config, cloud, tenants, inbox, wakes, channels, audienc
   const host = (config.ROCKPOOL_ENGINE === 'google' ? config.ROCKPOOL_AGENT_HOST_URL : undefined) ?? thisProcess;
   const status = new StatusMessages(documents, channels, systemClock);
   const conversations = new ConversationInbox(documents, inbox, wakes, systemClock);
-  const { holder, mayBeAlive } = leasesOf(config);
+  const { holder, leaseMs, mayBeAlive } = leasesOf(config);
   return ({ kinds = new JobKinds([]), log = warnings } = {}) => {
     const onWarning = (message: string, error: unknown, { tenantId, jobId }: JobRecord) => log.warn({ error, tenantId, jobId }, message);
     return jobPlatform({
@@ -53,7 +53,8 @@ export function jobsOf({ config, cloud, tenants, inbox, wakes, channels, audienc
       tasks: new JobTasks(cloud.tasks, { url: host + runJobSlicePath, audience: audiences.agentHost }),
       kinds,
       outcomes: new InboxJobOutcomes(conversations, status, onWarning),
-      leases: { holder, ...(mayBeAlive && { mayBeAlive }) },
+      // It is renewed three times as often: every half minute where nobody says otherwise.
+      leases: { holder, leaseMs: 3 * leaseMs, ...(mayBeAlive && { mayBeAlive }) },
       places: { shared: sharedPlaces, limitsOf: (tenantId) => limitsOf(tenants, tenantId) },
       onWarning,
     });

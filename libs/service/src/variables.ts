@@ -214,7 +214,7 @@ export const platformConfig = z.object({
 
   ROCKPOOL_LEASE_MS: variable(wholeNumber(1_000, 600_000).prefault('30000'), {
     group: 'Limits',
-    description: 'How long a conversation stays claimed by a process that gives no sign of life.',
+    description: 'How long a conversation stays claimed by a process that gives no sign of life; a job three times as long.',
   }),
   ROCKPOOL_TURN_TIMEOUT_MS: variable(wholeNumber(1_000, 3_600_000).prefault('300000'), {
     group: 'Limits',
