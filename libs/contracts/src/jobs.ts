@@ -7,7 +7,7 @@ const pathSafe = z
   .max(600)
   .regex(/^[^/\p{Cc}]+$/u, 'no slash and no control character');
 
-/** Names one job within its tenant. A turn that becomes a job gives it its own event id, so that becoming one twice is impossible. */
+/** Names one job within its tenant. A turn that becomes a job gives it its own event id (after a replay with `~` and a number), so that becoming one twice is impossible. */
 export const jobId = pathSafe.brand<'JobId'>();
 export type JobId = z.infer<typeof jobId>;
 

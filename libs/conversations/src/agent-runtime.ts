@@ -28,6 +28,8 @@ export interface AgentTurn {
   readonly attempt: number;
   /** True when an earlier run may have begun something: it was cut short, or given back. */
   readonly resumed: boolean;
+  /** Names the work that this turn may go on as: the event's id, and after an operator's replay one of its own. */
+  readonly workId: string;
   /** True when the platform wrote the message: something that was planned for now, or the end of a job. */
   readonly isFromPlatform?: boolean;
   /** True when nobody waits for an answer: an empty one, or {@link silence}, says nothing. */

@@ -4,7 +4,7 @@ import { silence, type AgentEvent, type AgentRuntime, type TurnUsage } from './a
 import { AnswerPreview } from './answer-preview.js';
 import type { Claim, ConversationLeases } from './conversation-leases.js';
 import { failureNotice, stoppedNotice } from './notices.js';
-import { paths, type SignalRecord, type TurnRecord } from './records.js';
+import { paths, workIdOf, type SignalRecord, type TurnRecord } from './records.js';
 import type { Reply } from './reply.js';
 import type { ReplyChannel } from './reply-channel.js';
 import { saidIn, saidTogether } from './said.js';
@@ -104,6 +104,7 @@ export class Answering {
           eventId,
           attempt: turn.attempts,
           resumed: claim.resumed,
+          workId: workIdOf(turn),
           senderId: message.sender.id,
           message: saidTogether(turns),
           isFromPlatform: turns.every(isFromPlatform),

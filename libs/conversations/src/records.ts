@@ -147,6 +147,16 @@ export interface AllowanceRecord {
   readonly granted: number;
 }
 
+/** What the work is called that a turn may go on as. No event's id has a `~`. */
+export function workIdOf({ eventId, replays }: Pick<TurnRecord, 'eventId' | 'replays'>): string {
+  return replays > 0 ? `${eventId}~${replays}` : eventId;
+}
+
+/** The turn that goes on as this work, if one does. */
+export function turnIdOf(workId: string): EventId {
+  return workId.replace(/~\d+$/, '') as EventId;
+}
+
 /** The key under which a person's messages are counted: nobody is the same on two channels. */
 export function senderOf({ target, sender }: InboundMessage): string {
   return `${target.channel}:${sender.id}`;

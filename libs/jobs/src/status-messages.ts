@@ -1,6 +1,6 @@
 import type { Documents } from '@rockpool/cloud';
-import type { EventId, JobId, TenantId } from '@rockpool/contracts';
-import { paths, type ReplyChannels, type ReplyRecord, type TurnRecord } from '@rockpool/conversations';
+import type { JobId, TenantId } from '@rockpool/contracts';
+import { paths, turnIdOf, type ReplyChannels, type ReplyRecord, type TurnRecord } from '@rockpool/conversations';
 import type { Clock } from './clock.js';
 import { jobPaths, type JobRecord } from './job-records.js';
 import { plain } from './plain.js';
@@ -26,8 +26,7 @@ export class StatusMessages {
       const job = (await this.documents.get<JobRecord>(jobPaths.job(tenantId, jobId)))?.data;
       // Somebody else's older edit may have come in between: who edits last has to see that what it said is still so.
       if (!job || job.parent || job.open === saidOpen) return true;
-      // A turn and the job that it became have the same id.
-      const turnId = jobId as string as EventId;
+      const turnId = turnIdOf(jobId);
       const turn = (await this.documents.get<TurnRecord>(paths.turn(tenantId, turnId)))?.data;
       if (!turn) return true;
       if (turn.open) return false;

@@ -94,8 +94,8 @@ export function startJobIn(calls: readonly ModelToolCall[]): { title?: string; r
   return { ...(data && { title: data.title }), results: { role: 'tool', content } };
 }
 
-function idOf({ eventId }: AgentTurn): JobId {
-  return eventId as string as JobId;
+function idOf({ workId }: AgentTurn): JobId {
+  return workId as JobId;
 }
 
 function titleOf(text: string): string {

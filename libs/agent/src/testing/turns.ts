@@ -17,6 +17,7 @@ export function turnOf(text: string, more: Partial<AgentTurn> = {}): AgentTurn {
     history: [],
     attempt: 1,
     resumed: false,
+    workId: 'telegram:1:3',
     interjections: async () => [],
     ...more,
   };
