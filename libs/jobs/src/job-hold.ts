@@ -8,7 +8,7 @@ import type { OnJobWarning } from './settlement.js';
 
 const progressEveryMs = 1_000;
 /** People are shown how far it is no more often: an edit counts as a message where a channel limits those. */
-const shownEveryMs = 5_000;
+export const shownEveryMs = 5_000;
 const longestProgress = 1_000;
 
 /** What a hold needs besides its claim. */
@@ -82,6 +82,16 @@ export class JobHold {
       this.#progressAgainAt = this.needs.clock.now() + progressEveryMs;
       this.#writingProgress = this.#writeProgress();
     });
+  }
+
+  /** The newest that was said of its progress and is not on record yet: to be put there by whoever lets go of the job. */
+  get unstored(): Pick<JobRecord, 'progress'> {
+    return this.#callOffProgress && this.#progress ? { progress: this.#progress } : {};
+  }
+
+  /** Whether people were not shown the newest. */
+  get isBehind(): boolean {
+    return this.#callOffProgress !== undefined || this.#unshown !== undefined;
   }
 
   async end(): Promise<void> {

@@ -1,9 +1,9 @@
-import type { Documents, Json } from '@rockpool/cloud';
+import type { Documents, Json, Transaction } from '@rockpool/cloud';
 import { codeOf, crashPoint, InvalidInput, isTerminal, type RunJobSlice } from '@rockpool/contracts';
 import { checkDelegation, type Builders } from './builders.js';
 import type { Clock } from './clock.js';
 import type { JobClaims, JobClaimResult } from './job-claims.js';
-import { JobHold } from './job-hold.js';
+import { JobHold, shownEveryMs } from './job-hold.js';
 import type { JobOutcomes } from './job-outcomes.js';
 import type { Decision, JobKind, JobKinds, StepAction } from './job-kind.js';
 import { idempotencyKeyOf, isEnded, jobPaths, type JobRecord, type StepRecord, type Waiting } from './job-records.js';
@@ -200,7 +200,7 @@ export class JobRunner {
       if (ended.kind === 'ended') this.remember(slice, ended.step);
       return undefined;
     }
-    const released = await this.claims.release(hold.claim, async (job, transaction) => {
+    const released = await this.release(hold, async (job, transaction) => {
       // In one transaction: the last builder to end either is seen here, or finds its manager waiting.
       const now = this.options.clock.now();
       const results = await this.builders.results(transaction, job, step);
@@ -216,28 +216,38 @@ export class JobRunner {
 
   private async wait(hold: JobHold, waiting: Waiting): Promise<SliceResult> {
     const asks = 'question' in waiting && waiting.question !== undefined;
-    const job = await this.claims.release(hold.claim, (current) => {
+    const job = await this.release(hold, (current) => {
       // A bridged wait goes on; what it asks was asked before.
       const isNew = asks && current.waiting?.for !== waiting.for;
       return { ...waitingFor(current, waiting, this.options.clock.now()), ...(isNew && { unsettled: true }) };
     });
     if (job.unsettled) await this.settlement.settle(job);
+    else if (hold.isBehind && job.dueAt - this.options.clock.now() > shownEveryMs) await this.show(job);
     return { kind: 'waiting' };
   }
 
+  /** Lets go of the job, with what was said of its progress. */
+  private release(hold: JobHold, amend: (job: JobRecord, transaction: Transaction) => JobRecord | Promise<JobRecord>): Promise<JobRecord> {
+    return this.claims.release(hold.claim, (job, transaction) => amend({ ...job, ...hold.unstored }, transaction));
+  }
+
+  private async show(job: JobRecord): Promise<void> {
+    await this.options.outcomes.changed(job).catch((error: unknown) => this.options.onWarning('progress could not be shown', error, job));
+  }
+
   private async handOver(hold: JobHold): Promise<SliceResult> {
-    await this.claims.release(hold.claim, (job) => readyNow(job, this.options.clock.now()));
+    await this.release(hold, (job) => readyNow(job, this.options.clock.now()));
     return { kind: 'handed-over' };
   }
 
   /** The task that is under way comes again and finds the job free. */
   private async giveBack(hold: JobHold): Promise<SliceResult> {
-    await this.claims.release(hold.claim, (job) => ({ ...job, state: 'queued', dueAt: this.options.clock.now() }));
+    await this.release(hold, (job) => ({ ...job, state: 'queued', dueAt: this.options.clock.now() }));
     return { kind: 'given-back' };
   }
 
   private async finish(hold: JobHold, ending: Ending): Promise<SliceResult> {
-    const job = await this.claims.release(hold.claim, (current) => ended(current, ending, this.options.clock.now()));
+    const job = await this.release(hold, (current) => ended(current, ending, this.options.clock.now()));
     crashPoint('after-job-end-before-outcome');
     await this.settlement.settle(job);
     return { kind: 'ended', state: job.state };
@@ -250,7 +260,7 @@ export class JobRunner {
     const reason = `it could not go on: ${error instanceof Error ? error.message : String(error)}`;
     if (stumbles >= maxStumbles) return this.finish(hold, { state: 'failed', reason });
     const now = this.options.clock.now();
-    await this.claims.release(hold.claim, (job) => ({
+    await this.release(hold, (job) => ({
       ...waitingFor(job, { for: 'retry', until: now + 1_000 * 4 ** stumbles }, now),
       stumbles,
     }));
