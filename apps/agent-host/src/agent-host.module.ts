@@ -18,7 +18,7 @@ import { DriveController } from './drive.controller.js';
 import { HostDrain } from './host-drain.js';
 import { SliceController } from './slice.controller.js';
 import { TenantProfiles } from './tenant-profiles.js';
-import { turnEnded, turnFacts } from './turn-line.js';
+import { TurnReports } from './turn-reports.js';
 
 /** Runs of one turn before it is quarantined. */
 const maxAttempts = 5;
@@ -30,6 +30,8 @@ const places = { total: 400, perTenant: 40, waitingPerTenant: 100 };
 
 /** The tools of the built-in agent. */
 const TOOLS = Symbol('rockpool.agent-tools');
+/** Jobs, with the kinds that run here. */
+const JOBS = Symbol('rockpool.jobs');
 
 export interface AgentHostOptions {
   /** Audience of the tokens it accepts. */
@@ -83,11 +85,13 @@ export class AgentHostModule implements OnApplicationBootstrap {
           inject: [TenantProfiles, Models, TOOLS, Jobs],
         },
         {
-          provide: JobRunner,
+          provide: JOBS,
           useFactory: (profiles: TenantProfiles, models: Models, tools: readonly AgentTool[], log: Logger) =>
-            options.jobs({ kinds: new JobKinds([new AgentJobs(profiles, models, tools)]), log }).runner,
+            options.jobs({ kinds: new JobKinds([new AgentJobs(profiles, models, tools)]), log }),
           inject: [TenantProfiles, Models, TOOLS, LOGGER],
         },
+        { provide: JobRunner, useFactory: ({ runner }: JobPlatform) => runner, inject: [JOBS] },
+        { provide: TurnReports, useFactory: (jobs: JobPlatform, log: Logger) => new TurnReports(jobs, log), inject: [JOBS, LOGGER] },
         { provide: AgentRuntime, useExisting: BuiltinRuntime },
         {
           provide: TurnRunner,
@@ -97,15 +101,15 @@ export class AgentHostModule implements OnApplicationBootstrap {
             transcript: Transcript,
             channels: ReplyChannels,
             runtime: AgentRuntime,
-            log: Logger,
+            reports: TurnReports,
           ) =>
             new TurnRunner(documents, leases, transcript, channels, runtime, {
               turnTimeoutMs: options.turnTimeoutMs,
               maxAttempts,
-              onWarning: (message, error, turn) => log.warn({ error, tenantId: turn.tenantId, eventId: turn.eventId }, message),
-              onEnded: (turn) => log.info(turnFacts(turn), turnEnded),
+              onWarning: (message, error, turn) => reports.warn(message, error, turn),
+              onEnded: (turn) => reports.ended(turn),
             }),
-          inject: [Documents, ConversationLeases, Transcript, ReplyChannels, AgentRuntime, LOGGER],
+          inject: [Documents, ConversationLeases, Transcript, ReplyChannels, AgentRuntime, TurnReports],
         },
       ],
     };

@@ -31,6 +31,8 @@ export interface Answer {
   readonly reason?: string;
   readonly usage?: TurnUsage;
   readonly summary?: { readonly text: string; readonly through: number };
+  /** The turn goes on as a job. */
+  readonly promoted?: true;
 }
 
 const typingIntervalMs = 4_500;
@@ -139,7 +141,7 @@ export class Answering {
       if (mayBeSilent && (markdown.trim() === '' || markdown.trim() === silence))
         return quietly({ markdown, outcome: 'done', ...(usage && { usage }) });
       if (!markdown.trim()) throw new TerminalError('the model returned an empty answer');
-      return { markdown, outcome: 'done', ...(usage && { usage }), ...(summary && { summary }) };
+      return { markdown, outcome: 'done', ...(usage && { usage }), ...(summary && { summary }), ...(promoted && { promoted: true }) };
     } catch (error) {
       const cause = abort.aborted ? abort.reason : error;
       if (cause instanceof Stopped) {

@@ -30,7 +30,7 @@ describe('a turn that goes on as a job', () => {
   it('is answered with what the job is called, in place of what was said so far, and is over', async () => {
     host.runtime.script = promotes;
     await host.say('a long task');
-    expect(await host.turn(1)).toMatchObject({ state: 'done', open: false });
+    expect(await host.turn(1)).toMatchObject({ state: 'done', open: false, promoted: true });
     expect(host.channel.visible).toEqual(['Still working: job 1.']);
     expect(await transcript()).toEqual(['user: a long task', 'assistant: Still working: job 1.']);
     expect(cancelled).toBe(0);

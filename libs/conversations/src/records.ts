@@ -68,6 +68,8 @@ export interface TurnRecord {
   /** What `answered` turns to once the reply is out. */
   readonly outcome?: 'done' | 'failed' | 'cancelled' | 'quarantined';
   readonly usage?: TurnUsage;
+  /** It went on as a job: {@link workIdOf}. */
+  readonly promoted?: true;
   /** W3C trace context of the webhook. */
   readonly traceparent?: string;
 }

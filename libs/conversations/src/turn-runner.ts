@@ -155,6 +155,7 @@ export class TurnRunner {
         outcome: answer.outcome,
         ...(answer.reason && { reason: answer.reason }),
         ...(answer.usage && { usage: answer.usage }),
+        ...(answer.promoted && { promoted: true }),
       } satisfies TurnRecord);
       writeRows(transaction);
     });

@@ -31,6 +31,7 @@ export interface JobPlatform {
   readonly jobs: Jobs;
   readonly runner: JobRunner;
   readonly sweep: JobSweep;
+  readonly outcomes: JobOutcomes;
 }
 
 /** Puts the parts together. Opens nothing, starts nothing. */
@@ -45,5 +46,6 @@ export function jobPlatform(needs: JobPlatformNeeds): JobPlatform {
     jobs: new Jobs(documents, creation, tasks, settlement, clock),
     runner: new JobRunner(documents, claims, builders, settlement, kinds, { clock, outcomes, onWarning }),
     sweep: new JobSweep(documents, claims, places, tasks, settlement, { clock, onWarning }),
+    outcomes,
   };
 }

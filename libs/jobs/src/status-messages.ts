@@ -18,24 +18,23 @@ export class StatusMessages {
   ) {}
 
   /**
-   * Makes the message say how the job is now; also if it ends while that is being said. Resolves with false when the turn's own answer is not out yet, so that it
-   * has to be said again. Rejects when the channel does.
+   * Makes the message say how the job is now; also if it ends while that is being said. Nothing happens before the turn's own answer is out: whoever sends that has
+   * it said then. Rejects when the channel does.
    */
-  async show(tenantId: TenantId, jobId: JobId): Promise<boolean> {
+  async show(tenantId: TenantId, jobId: JobId): Promise<void> {
     for (let saidOpen: boolean | undefined; ;) {
       const job = (await this.documents.get<JobRecord>(jobPaths.job(tenantId, jobId)))?.data;
       // Somebody else's older edit may have come in between: who edits last has to see that what it said is still so.
-      if (!job || job.parent || job.open === saidOpen) return true;
+      if (!job || job.parent || job.open === saidOpen) return;
       const turnId = turnIdOf(jobId);
       const turn = (await this.documents.get<TurnRecord>(paths.turn(tenantId, turnId)))?.data;
-      if (!turn) return true;
-      if (turn.open) return false;
+      if (!turn || turn.open) return;
       const row = (await this.documents.get<ReplyRecord>(paths.reply(tenantId, turnId, 0)))?.data;
-      if (row?.state !== 'sent' || row.receipt === undefined) return true;
+      if (row?.state !== 'sent' || row.receipt === undefined) return;
       const { target } = turn.message;
       const channel = await this.channels.for(tenantId, target);
       const [chunk] = channel.edits ? channel.render(statusText(job, this.clock.now())) : [];
-      if (!chunk) return true;
+      if (!chunk) return;
       await channel.update(target, row.receipt, chunk, { final: true });
       saidOpen = job.open;
     }
