@@ -41,6 +41,15 @@ async function resultsOf(id = 'j1'): Promise<Record<string, BuilderResult>> {
 }
 
 describe('builders', () => {
+  it('are counted while their manager waits: people see how many are over', async () => {
+    bench = await JobBench.open({ kinds: [manager([part('a'), part('b', { after: ['a'] })]), builder(work(here, 0))] });
+    await bench.begin({ kind: 'manager' });
+    await resultsOf();
+    expect(bench.outcomes.shown.map(({ label, progress }) => [label, progress])).toEqual([
+      ['1', { text: '1 of 2 parts are over', fraction: 0.5, at: expect.any(Number) }],
+    ]);
+  });
+
   it('work side by side, and wake their manager once with everything', async () => {
     let atOnce = 0;
     let most = 0;

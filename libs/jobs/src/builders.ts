@@ -4,7 +4,7 @@ import type { Clock } from './clock.js';
 import type { JobCreation } from './job-creation.js';
 import type { BuilderResult, BuilderSpec } from './job-kind.js';
 import { jobPaths, type JobBudget, type JobRecord, type StepRecord } from './job-records.js';
-import { ended, readyNow, remainingOf } from './job-states.js';
+import { ended, isShownAt, readyNow, remainingOf } from './job-states.js';
 import type { JobTasks } from './job-tasks.js';
 import { cutTo, longestValueBytes, sized } from './json-size.js';
 
@@ -80,18 +80,18 @@ export class Builders {
 
   /**
    * What follows from the end of one of them: another try, the beginning or the end of those that waited for it, the waking of their manager. May be called again.
-   * Resolves with those that were ended by it.
+   * Resolves with those that were ended by it, and with the manager when it goes on waiting and people can see how far it is.
    */
-  async afterEndOf(builder: JobRecord): Promise<JobRecord[]> {
+  async afterEndOf(builder: JobRecord): Promise<{ swept: readonly JobRecord[]; manager?: JobRecord }> {
     const { tenantId, parent } = builder;
     const manager = (await this.documents.get<JobRecord>(jobPaths.job(tenantId, parent!.jobId)))?.data;
     const step = (await this.documents.get<StepRecord>(jobPaths.step(tenantId, parent!.jobId, parent!.step)))?.data;
-    if (!manager?.open || !step) return [];
+    if (!manager?.open || !step) return { swept: [] };
     const specs = specsOf(step);
     const spec = specs.find(({ key }) => key === parent!.key)!;
     if (builder.state === 'failed' && !isFinal(builder, spec)) {
       await this.make(manager, step.n, spec, parent!.attempt + 1, specs.length);
-      return [];
+      return { swept: [] };
     }
     const latest = latestOf(await this.of(this.documents, manager, step.n));
     const swept: JobRecord[] = [];
@@ -105,8 +105,15 @@ export class Builders {
         );
       else if (needed.every((other) => other?.state === 'succeeded')) await this.unblock(job, needed as JobRecord[]);
     }
-    if (swept.length === 0 && (await this.results(this.documents, manager, step))) await this.wakeManager(manager, step.n);
-    return swept;
+    // What they leave is looked at when they are settled.
+    if (swept.length > 0) return { swept };
+    if (await this.results(this.documents, manager, step)) {
+      await this.wakeManager(manager, step.n);
+      return { swept };
+    }
+    const over = [...latest.values()].filter((job) => isFinal(job, specOf(specs, job))).length;
+    const told = await this.tellManager(manager, step.n, over, specs.length);
+    return { swept, ...(told && { manager: told }) };
   }
 
   /** The builders of a manager that are still open. */
@@ -184,6 +191,25 @@ export class Builders {
       return next;
     });
     if (woken) await this.tasks.create(woken);
+  }
+
+  /** Puts on record how many of its builders have ended. */
+  private async tellManager(
+    { tenantId, jobId: managerId }: JobRecord,
+    step: number,
+    over: number,
+    of: number,
+  ): Promise<JobRecord | undefined> {
+    const path = jobPaths.job(tenantId, managerId);
+    return this.documents.transaction(async (transaction) => {
+      const job = (await transaction.get<JobRecord>(path))?.data;
+      if (!job?.open || job.waiting?.for !== 'builders' || job.steps !== step) return undefined;
+      const now = this.clock.now();
+      const progress = { text: `${over} of ${of} parts are over`, fraction: over / of, at: now };
+      const next = { ...job, progress, ...(isShownAt(job, now) && { shownAt: now }), updatedAt: now };
+      transaction.set(path, next);
+      return next.shownAt === now ? next : undefined;
+    });
   }
 
   private async of(from: Documents | Transaction, { tenantId, jobId: managerId }: JobRecord, step: number): Promise<JobRecord[]> {

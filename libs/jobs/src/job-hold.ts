@@ -4,11 +4,10 @@ import type { Clock } from './clock.js';
 import type { JobClaim, JobClaims } from './job-claims.js';
 import type { JobOutcomes } from './job-outcomes.js';
 import { jobPaths, type JobProgress, type JobRecord } from './job-records.js';
+import { isShownAt, shownEveryMs } from './job-states.js';
 import type { OnJobWarning } from './settlement.js';
 
 const progressEveryMs = 1_000;
-/** People are shown how far it is no more often: an edit counts as a message where a channel limits those. */
-export const shownEveryMs = 5_000;
 const longestProgress = 1_000;
 
 /** What a hold needs besides its claim. */
@@ -161,8 +160,4 @@ export class JobHold {
   #lose(reason: unknown): void {
     this.#lost.abort(reason);
   }
-}
-
-function isShownAt({ shownAt = 0 }: JobRecord, now: number): boolean {
-  return now - shownAt >= shownEveryMs;
 }

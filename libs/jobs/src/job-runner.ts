@@ -3,11 +3,11 @@ import { codeOf, crashPoint, InvalidInput, isTerminal, type RunJobSlice } from '
 import { checkDelegation, type Builders } from './builders.js';
 import type { Clock } from './clock.js';
 import type { JobClaims, JobClaimResult } from './job-claims.js';
-import { JobHold, shownEveryMs } from './job-hold.js';
+import { JobHold } from './job-hold.js';
 import type { JobOutcomes } from './job-outcomes.js';
 import type { Decision, JobKind, JobKinds, StepAction } from './job-kind.js';
 import { idempotencyKeyOf, isEnded, jobPaths, type JobRecord, type StepRecord, type Waiting } from './job-records.js';
-import { ended, exhausted, readyNow, waitingFor, type Ending } from './job-states.js';
+import { ended, exhausted, readyNow, shownEveryMs, waitingFor, type Ending } from './job-states.js';
 import { sized } from './json-size.js';
 import type { OnJobWarning, Settlement } from './settlement.js';
 import { inSpan, startedBy } from './spans.js';

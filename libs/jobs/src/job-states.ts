@@ -7,6 +7,8 @@ export type Ending =
   { readonly state: 'succeeded'; readonly result: Json } | { readonly state: 'failed' | 'cancelled'; readonly reason: string };
 
 const longestReason = 2_000;
+/** People are shown how far it is no more often: an edit counts as a message where a channel limits those. */
+export const shownEveryMs = 5_000;
 
 /** The job as it is for ever, but for an operator's retry. Whoever held it holds nothing any more. */
 export function ended(job: JobRecord, ending: Ending, now: number): JobRecord {
@@ -51,4 +53,9 @@ export function exhausted(job: JobRecord): string | undefined {
   if (costUsd === 0) return `its budget of $${job.budget.costUsd} is used up`;
   if (steps === 0) return `it took all of its ${job.budget.steps} steps`;
   return undefined;
+}
+
+/** Whether people may be shown now how far it is. */
+export function isShownAt({ shownAt = 0 }: JobRecord, now: number): boolean {
+  return now - shownAt >= shownEveryMs;
 }

@@ -70,7 +70,7 @@ export class Settlement {
           state: 'cancelled',
           reason: `the job it was for ${job.state === 'cancelled' ? 'was cancelled' : 'has ended'}`,
         });
-      if (job.parent) for (const swept of await this.builders.afterEndOf(job)) await this.settle(swept);
+      if (job.parent) await this.afterEndOf(job);
     }
     // Of a builder's end its manager hears; what it asks, a person.
     if (job.quiet) await this.outcomes.changed(job);
@@ -82,6 +82,13 @@ export class Settlement {
       // What came since is settled by whoever made it so.
       if (now?.unsettled && now.slice === job.slice && now.state === job.state) transaction.set(path, { ...now, unsettled: false });
     });
+  }
+
+  private async afterEndOf(builder: JobRecord): Promise<void> {
+    const { swept, manager } = await this.builders.afterEndOf(builder);
+    for (const job of swept) await this.settle(job);
+    if (!manager) return;
+    await this.outcomes.changed(manager).catch((error: unknown) => this.options.onWarning('progress could not be shown', error, manager));
   }
 
   private async tell(job: JobRecord): Promise<void> {
