@@ -57,6 +57,25 @@ describe('the screen of a chat in the terminal', () => {
     expect(screen.isBusy).toBe(false);
   });
 
+  it('changes an answer that is changed later in its place, as long as nothing came below it', () => {
+    const { terminal, screen } = open();
+    screen.show(answer('One of 3, which takes two rows here.', 'final'));
+    screen.show(answer('2 of 3', 'final'));
+    expect(terminal.text).toBe('Alice › 2 of 3\n\n');
+    screen.show(question('and?'));
+    screen.show(answer('Done.', 'final'));
+    expect(terminal.text).toBe('Alice › 2 of 3\n\nyou › and?\nAlice › Done.\n\n');
+  });
+
+  it('leaves what stands above a line that was typed', () => {
+    const { terminal, screen } = open();
+    screen.show(answer('1 of 3', 'final'));
+    terminal.write('you › typed\n');
+    screen.passed();
+    screen.show(answer('2 of 3', 'final'));
+    expect(terminal.text).toBe('Alice › 1 of 3\n\nyou › typed\nAlice › 2 of 3\n\n');
+  });
+
   it('replaces what was written when the answer begins anew, however many rows it took', () => {
     const { terminal, screen } = open();
     screen.show(question('why?'));

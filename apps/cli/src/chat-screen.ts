@@ -13,6 +13,9 @@ export class Screen {
   #live: ChatItem | undefined;
   #written = '';
   #deferred: ChatItem[] = [];
+  /** The answer at the very bottom, while nothing came below it: when it is changed it changes there. */
+  #last: { readonly key: string; readonly written: string } | undefined;
+  readonly #finished = new Set<string>();
   /** Who answers. */
   name = '';
 
@@ -31,15 +34,20 @@ export class Screen {
     }
     if (item.role === 'user') {
       this.#rewrite('');
+      this.#last = undefined;
       this.output.write(`${color('dim', 'you ›')} ${terminalText(item.text)}\n`);
       return;
     }
+    if (this.#last?.key === item.key) this.#written = this.#last.written;
+    const isChange = this.#finished.has(item.key) && this.#last?.key !== item.key;
+    this.#last = undefined;
     this.#live = item;
-    this.#rewrite(
-      `${color('bold', `${terminalText(this.name)} ›`)} ${item.state === 'placed' ? color('dim', '…') : terminalText(item.text)}`,
-    );
+    const text = item.state === 'placed' ? color('dim', '…') : terminalText(item.text);
+    this.#rewrite(`${color('bold', `${terminalText(this.name)} ›`)} ${isChange ? color('dim', text) : text}`);
     if (item.state !== 'final') return;
     this.output.write('\n\n');
+    this.#last = { key: item.key, written: `${this.#written}\n\n` };
+    this.#finished.add(item.key);
     this.#written = '';
     this.#live = undefined;
     for (const next of this.#deferred.splice(0)) this.show(next);
@@ -47,12 +55,20 @@ export class Screen {
 
   /** Says that somebody is at work, unless an answer shows it already. */
   typing(): void {
-    if (!this.#live) this.#rewrite(color('dim', `${terminalText(this.name)} is thinking …`));
+    if (this.#live) return;
+    this.#last = undefined;
+    this.#rewrite(color('dim', `${terminalText(this.name)} is thinking …`));
+  }
+
+  /** Something else came below what is shown. */
+  passed(): void {
+    this.#last = undefined;
   }
 
   /** A line beside the conversation: trouble, or help. */
   remark(text: string): void {
     this.#rewrite('');
+    this.#last = undefined;
     this.output.write(`${color('dim', text)}\n`);
   }
 

@@ -44,6 +44,7 @@ class Talk {
     const id = randomUUID();
     this.#prompt?.hide();
     if (wasVisible) this.#typed.add(id);
+    this.#screen.passed();
     this.#unanswered.add(id);
     try {
       await conversation.send(id, text);

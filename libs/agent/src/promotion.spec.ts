@@ -33,7 +33,13 @@ describe('a turn', () => {
         'This takes long.\n\n⏳ Still working: **job 1**, count the fish. I will report here. `/job 1` shows more, `/cancel 1` ends it.',
     });
     expect(events.at(-1)).toMatchObject({ type: 'usage', usage: { inputTokens: 20 } });
-    expect(await job()).toMatchObject({ label: '1', title: 'count the fish', conversationId: 'telegram:1:2', kind: 'agent' });
+    expect(await job()).toMatchObject({
+      label: '1',
+      title: 'count the fish',
+      conversationId: 'telegram:1:2',
+      kind: 'agent',
+      priority: 'normal',
+    });
     expect(await desk.run('telegram:1:3')).toMatchObject({ state: 'succeeded', result: '12 fish.' });
     expect(told(2).slice(1, 4)).toEqual(['user: "hi"', 'assistant: "Hello."', 'user: "How many fish?"']);
     expect(told(2).slice(4).map((message) => message.split(':')[0])).toEqual(['assistant', 'tool', 'assistant', 'tool']); // prettier-ignore
@@ -44,6 +50,7 @@ describe('a turn', () => {
     const runtime = await runtimeWith([{ hang: true }, { say: ['12 fish.'] }], { promoteAfterMs: 30 });
     const { events } = await runTurn(runtime, turnOf('How many\n fish?'));
     expect(promotedIn(events)).toMatchObject({ answer: expect.stringContaining('**job 1**, How many fish?.') });
+    expect(await job()).toMatchObject({ priority: 'high' });
     expect(await desk.run('telegram:1:3')).toMatchObject({ state: 'succeeded', result: '12 fish.' });
   });
 

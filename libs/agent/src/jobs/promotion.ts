@@ -57,6 +57,8 @@ export class Promotion {
       kind: agentJobKind,
       title: title ?? titleOf(message.text),
       conversationId,
+      // Somebody waits for it at this moment; has been told that it takes long; or nobody asked for it just now.
+      priority: turn.isFromPlatform ? 'low' : title === undefined ? 'high' : 'normal',
       budget,
       allowedMs,
       ...(said.trim() && { preface: said.trim() }),
