@@ -71,13 +71,13 @@ function deltasOf(text: string): string[] {
 }
 
 function replyTo({ prompt, tools, toolChoice }: LanguageModelV4CallOptions): DemoIntent {
-  const label = prompt.some((message) => message.role === 'assistant' && textOf(message).includes(demoLabel))
-    ? (text: string) => `${demoLabel} ${text}`
-    : (text: string) => `${demoLabel} ${text}\n\n_${explanation}_`;
   const last = prompt.at(-1);
   const asked = prompt.findLastIndex((message) => message.role === 'user');
   const question = asked < 0 ? '' : textOf(prompt[asked]!);
   const offered = new Set(toolChoice?.type === 'none' ? [] : tools?.map((tool) => tool.name));
+  // In the background nobody reads along who would have to be told.
+  const isKnown = offered.has('give_up') || prompt.some((message) => message.role === 'assistant' && textOf(message).includes(demoLabel));
+  const label = (text: string) => (isKnown ? `${demoLabel} ${text}` : `${demoLabel} ${text}\n\n_${explanation}_`);
   const results = prompt.slice(asked + 1).flatMap((message) => (message.role === 'tool' ? message.content : []));
   // That a turn went on as a job is no result.
   const taken = results.filter((part) => part.type === 'tool-result' && part.toolName !== 'start_job').length;
