@@ -73,7 +73,8 @@ export function jobTimeline(details: JobDetails, { width: given, color, now }: T
         ...times.map((time) => paint('gray', time.padStart(timeWidth))),
       ].join(' ');
       const notes = cut(row.notes.join(' · '), width - fixed - barWidth - 1);
-      lines.push(`${head}  ${paint(isWait ? 'yellow' : style, bar)} ${paint('gray', notes)}`.trimEnd());
+      const drawn = paint(isWait ? 'yellow' : style, notes === '' ? bar.trimEnd() : bar);
+      lines.push(`${head}  ${drawn}${notes === '' ? '' : ` ${paint('gray', notes)}`}`.trimEnd());
       for (const line of row.below) lines.push(`${' '.repeat(numberWidth + 1 + indentOf(name) + 2)}${paint('yellow', line)}`);
     }
   }
@@ -116,7 +117,7 @@ function builderRows({ job, builders }: JobTree, depth: number): Row[] {
       number: '',
       name: `${'  '.repeat(depth)}${label}`,
       state,
-      tries: parent!.attempt,
+      tries: startedAt === undefined && parent!.attempt === 1 ? 0 : parent!.attempt,
       isWait: state === 'waiting' || startedAt === undefined,
     },
     ...(startedAt !== undefined && { began: startedAt }),
@@ -128,7 +129,7 @@ function builderRows({ job, builders }: JobTree, depth: number): Row[] {
 
 function noteOf(job: JobRecord): string[] {
   if (!job.open) return job.reason === undefined ? [] : [printable(job.reason)];
-  const state = stateText(job);
+  const state = questionLines(job).length > 0 ? job.state : stateText(job);
   return [...(state === job.state ? [] : [state]), ...(job.progress ? [progressText(job)] : [])];
 }
 
