@@ -1,4 +1,4 @@
-import { eventId, tenantId, type EventId, type TenantId } from '@rockpool/contracts';
+import { eventId, jobName, platformOwner, tenantId, type EventId, type TenantId } from '@rockpool/contracts';
 import type { TurnState } from '@rockpool/conversations';
 import { InvalidArgumentError } from 'commander';
 import { CommandFailure, exitCodes } from './exit-codes.js';
@@ -23,6 +23,21 @@ export function parseEvent(first: string, second: string | undefined): { tenantI
   if (tenant === '' || !id.success)
     throw new CommandFailure(exitCodes.usage, 'name the event as rockpool inbox prints it: <tenant>/<event>');
   return { tenantId: parseInboxOwner(tenant), eventId: id.data };
+}
+
+/** A job as `tenant/job`, the way `jobs list` prints it, or as two arguments. The job is a number, a builder's `12/research`, or an id. */
+export function parseJob(first: string, second?: string): { tenantId: TenantId; job: string } {
+  const separator = first.indexOf('/');
+  const [tenant, name] = second !== undefined ? [first, second] : [first.slice(0, Math.max(0, separator)), first.slice(separator + 1)];
+  const job = jobName.safeParse(name);
+  if (tenant === '' || !job.success)
+    throw new CommandFailure(exitCodes.usage, 'name the job as rockpool jobs prints it: <tenant>/<job>, such as alice/12');
+  return { tenantId: parseTenantId(tenant), job: job.data };
+}
+
+/** Whose schedules are meant: a tenant's, or under `platform` the platform's own. */
+export function parseScheduleOwner(text: string): TenantId {
+  return text === 'platform' ? platformOwner : parseTenantId(text);
 }
 
 /** For commander: a whole number within bounds. */

@@ -1,10 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { stripVTControlCharacters } from 'node:util';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { createProgram as CreateProgram } from './program.js';
-import type { endOf as EndOf } from './exit-codes.js';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { rockpool as Rockpool } from './testing/run-command.js';
 
 /** The commands as a person gives them, on a data folder that no instance holds. */
 
@@ -18,8 +16,7 @@ tenants:
 
 let settings: string;
 let folder: string;
-let createProgram: typeof CreateProgram;
-let endOf: typeof EndOf;
+let rockpool: typeof Rockpool;
 
 beforeAll(async () => {
   settings = await mkdtemp(join(tmpdir(), 'rockpool-settings-'));
@@ -27,8 +24,7 @@ beforeAll(async () => {
   process.env['XDG_CONFIG_HOME'] = settings;
   process.env['SPEC_ALICE_TOKEN'] = '111:AAA';
   process.env['ROCKPOOL_PUBLIC_URL'] = 'https://bots.example.com';
-  ({ createProgram } = await import('./program.js'));
-  ({ endOf } = await import('./exit-codes.js'));
+  ({ rockpool } = await import('./testing/run-command.js'));
 });
 
 afterAll(() => rm(settings, { recursive: true }));
@@ -40,30 +36,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => rm(folder, { recursive: true }));
-
-/** Runs a command and gives what it printed and how it ended. */
-async function rockpool(...argv: string[]) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const spies = [
-    jest.spyOn(process.stdout, 'write').mockImplementation((chunk) => (out.push(String(chunk)), true)),
-    jest.spyOn(process.stderr, 'write').mockImplementation((chunk) => (err.push(String(chunk)), true)),
-  ];
-  let code: number | undefined;
-  try {
-    await createProgram().parseAsync(argv, { from: 'user' });
-    code = Number(process.exitCode ?? 0);
-  } catch (error) {
-    const end = endOf(error);
-    code = end.exitCode;
-    err.push(end.message ?? '');
-  } finally {
-    process.exitCode = undefined;
-    for (const spy of spies) spy.mockRestore();
-  }
-  // In a terminal, the workers of the tests are told to use colours.
-  return { code, out: stripVTControlCharacters(out.join('')), err: stripVTControlCharacters(err.join('')) };
-}
 
 const here = () => ['--data-dir', join(folder, 'data')];
 const tenantsYaml = () => join(folder, 'tenants.yaml');

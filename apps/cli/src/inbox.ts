@@ -4,7 +4,7 @@ import { Option, type Command } from 'commander';
 import { age, parseEvent, parseInboxOwner, turnStates, wholeNumber } from './arguments.js';
 import { onInstance, withInstance, type InstanceOptions } from './instance.js';
 import { registerReplay } from './inbox-replay.js';
-import { color, duration, print, printable, printJson, table } from './output.js';
+import { color, duration, print, printable, printJson, shortened, table } from './output.js';
 
 interface ListOptions extends InstanceOptions {
   readonly tenant?: string;
@@ -98,9 +98,4 @@ function factsOf(turn: TurnRecord): [string, string][] {
 function replyRow(reply: ReplyRecord): string[] {
   const state = reply.unknownPlacements > 0 ? `${reply.state}, ${reply.unknownPlacements} unknown` : reply.state;
   return [reply.key, state, reply.receipt ?? '', shortened(reply.error ?? reply.chunk?.text ?? '', 80)];
-}
-
-function shortened(text: string, length: number): string {
-  const line = printable(text);
-  return line.length > length ? `${line.slice(0, length - 1)}…` : line;
 }

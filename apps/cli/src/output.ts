@@ -37,6 +37,12 @@ export function printable(text: string): string {
   return text.replace(/\s+/g, ' ').replace(/\p{Cc}/gu, '?');
 }
 
+/** The beginning of a stranger's text, on one line. */
+export function shortened(text: string, length: number): string {
+  const line = printable(text);
+  return line.length > length ? `${line.slice(0, length - 1)}…` : line;
+}
+
 /** `850 ms`, `12 s`, `3 min`, `5 h`, `9 d`. */
 export function duration(ms: number): string {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;

@@ -4,6 +4,7 @@ import { registerChat } from './chat.js';
 import { registerDeadLetters } from './dead-letters.js';
 import { registerDoctor } from './doctor.js';
 import { registerInbox } from './inbox.js';
+import { registerJobs } from './jobs.js';
 import { registerMigrate } from './migrate/migrate.js';
 import { registerSchedules } from './schedules.js';
 import { registerSecrets } from './secrets.js';
@@ -26,6 +27,7 @@ export function createProgram(): Command {
     registerApply,
     registerTenants,
     registerSecrets,
+    registerJobs,
     registerSchedules,
     registerInbox,
     registerTrace,

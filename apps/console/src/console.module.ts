@@ -9,6 +9,7 @@ import type { FastifyInstance } from 'fastify';
 import { ADMIN_TOKEN, AdminGuard } from './admin.guard.js';
 import { ControlPlane } from './control-plane.js';
 import { InboxController } from './inbox.controller.js';
+import { JobsController } from './jobs.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { PlatformController } from './platform.controller.js';
 import { SchedulesController } from './schedules.controller.js';
@@ -50,7 +51,7 @@ export class ConsoleModule implements OnApplicationBootstrap {
   static register({ controlPlane, token }: ConsoleOptions): DynamicModule {
     return {
       module: ConsoleModule,
-      controllers: [TenantsController, InboxController, OperationsController, PlatformController, SchedulesController],
+      controllers: [TenantsController, InboxController, OperationsController, PlatformController, SchedulesController, JobsController],
       providers: [
         { provide: ControlPlane, useValue: controlPlane },
         { provide: ADMIN_TOKEN, useFactory: token },

@@ -4,22 +4,13 @@ import { join } from 'node:path';
 import { Global, Module } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { WebSessions } from '@rockpool/channels';
-import { thisProcess } from '@rockpool/cloud';
-import { openEmbeddedCloud, SqliteSpanStore, type EmbeddedCloud } from '@rockpool/cloud-embedded';
-import { inboundMessage, queues, subscriptions, type ConversationId, type ScheduleId, type TenantId } from '@rockpool/contracts';
-import { conversationIndexes, Inbox, Wakes } from '@rockpool/conversations';
-import {
-  ConversationInbox,
-  InboxSchedulePrompts,
-  scheduleIndexes,
-  schedulePlatform,
-  ScheduleTasks,
-  systemClock,
-  type Schedules,
-} from '@rockpool/jobs';
-import { BusWakes } from '@rockpool/platform';
-import { EventPublisher, parseConfig, startService, type PlatformConfig, type RunningService } from '@rockpool/service';
-import { BotNames, Credentials, tenancyIndexes, Tenants } from '@rockpool/tenancy';
+import type { Cloud } from '@rockpool/cloud';
+import { inboundMessage, subscriptions, type ConversationId, type ScheduleId, type TenantId } from '@rockpool/contracts';
+import { Inbox, Wakes } from '@rockpool/conversations';
+import type { Schedules } from '@rockpool/jobs';
+import { openPlatform, type Platform } from '@rockpool/platform';
+import { parseConfig, startService, type PlatformConfig, type RunningService } from '@rockpool/service';
+import { BotNames } from '@rockpool/tenancy';
 import { TelegramSimulator } from '@rockpool/testkit';
 import { ConsoleModule } from './console.module.js';
 import { adminToken, LocalControlPlane } from './index.js';
@@ -34,9 +25,8 @@ const alice = {
 const aliceSecrets = { 'alice/telegram-bot-token': aliceToken, 'alice/telegram-webhook-secret': 'hook-1' };
 
 let folder: string;
-let cloud: EmbeddedCloud;
-let tenants: Tenants;
-let traces: SqliteSpanStore;
+let platform: Platform;
+let cloud: Cloud;
 let inbox: Inbox;
 let schedules: Schedules;
 let telegram: TelegramSimulator;
@@ -53,42 +43,18 @@ beforeEach(async () => {
     ROCKPOOL_TELEGRAM_API_URL: await telegram.start(),
     ROCKPOOL_PUBLIC_URL: 'https://bots.example.com',
   });
-  cloud = await openEmbeddedCloud({
-    dataDir: config.ROCKPOOL_DATA_DIR,
-    keyFile: config.ROCKPOOL_KEY_FILE,
-    baseUrl: () => 'http://127.0.0.1',
-    subscriptions: Object.values(subscriptions),
-    indexes: [...tenancyIndexes, ...conversationIndexes, ...scheduleIndexes],
-    queues: [queues.schedules],
-    ownUrl: new Promise(() => undefined),
-  });
-  tenants = new Tenants(cloud.documents);
-  traces = SqliteSpanStore.open(join(config.ROCKPOOL_DATA_DIR, 'traces.db'));
-  inbox = new Inbox(cloud.documents);
-  const wakes = new BusWakes(new EventPublisher(cloud.bus), '/console');
-  ({ schedules } = schedulePlatform({
-    documents: cloud.documents,
-    tasks: new ScheduleTasks(cloud.tasks, { url: `${thisProcess}/fire`, audience: 'scheduler' }),
-    prompts: new InboxSchedulePrompts(new ConversationInbox(cloud.documents, inbox, wakes, systemClock)),
-    onWarning: () => undefined,
-  }));
+  platform = await openPlatform(config, 'console');
+  ({ cloud, inbox, schedules } = platform);
   const controlPlane = new LocalControlPlane({
-    cloud,
-    tenants,
-    credentials: new Credentials(tenants, cloud.secrets, cloud.documents),
-    inbox,
-    wakes,
-    schedules,
+    ...platform,
     sessions: new WebSessions(cloud.secrets),
-    traces,
-    config,
     version: '1.2.3',
     startedAt: new Date(),
     actor: 'console',
   });
   const providers = [
     { provide: Inbox, useValue: inbox },
-    { provide: Wakes, useValue: wakes },
+    { provide: Wakes, useValue: platform.wakes },
   ];
   @Global()
   @Module({ providers, exports: [Inbox, Wakes] })
@@ -107,9 +73,8 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  tenants.close();
-  await traces.close();
   await service.close();
+  await platform.close();
   await telegram.close();
   await rm(folder, { recursive: true });
 });
@@ -352,7 +317,7 @@ describe('the control plane over HTTP', () => {
       links: [],
       events: [],
     };
-    await traces.record([span]);
+    await platform.traces!.record([span]);
     expect((await call('GET', 'traces/telegram%3A1%3Aupdate%3A2')).body.items).toMatchObject([{ name: 'turn' }]);
     expect((await call('GET', 'traces/unknown')).body).toEqual({ items: [] });
   });

@@ -6,6 +6,7 @@ import type { ScheduleRecord } from '@rockpool/jobs';
 import type { BulkOperation, BulkPlan, BulkRequest } from '@rockpool/platform';
 import type { Alert } from '@rockpool/service';
 import type { AuditEntry, Plan, TenantSchedule, TenantsFile, TenantSpec } from '@rockpool/tenancy';
+import type { JobControl } from './job-control.js';
 
 /** What an operator wants to be true, with the values of the secrets that are not stored yet, by `owner/field`. */
 export interface ApplyRequest {
@@ -92,6 +93,11 @@ export interface ScheduleDetails extends ScheduleRecord {
   readonly nextRuns: readonly number[];
 }
 
+export interface SchedulePage {
+  readonly items: readonly ScheduleDetails[];
+  readonly nextCursor?: string;
+}
+
 export type ScheduleAction = 'pause' | 'resume';
 
 /**
@@ -122,15 +128,21 @@ export abstract class ControlPlane {
   abstract operation(id: string): Promise<BulkOperation>;
   /** Rejects with `conflict` when it has ended. */
   abstract cancelOperation(id: string): Promise<BulkOperation>;
-  /** Those of a tenant, by number. What has ended is among them for a month. */
+  abstract readonly jobs: JobControl;
+  /** Those of all tenants, the platform's own among them, by when they come; paused ones last. What has ended is not among them. */
+  abstract allSchedules(page?: { readonly limit?: number; readonly cursor?: string }): Promise<SchedulePage>;
+  /** Those of a tenant or, under `platformOwner`, the platform's own upkeep, by number. What has ended is among them for a month. */
   abstract schedules(tenantId: TenantId): Promise<ScheduleDetails[]>;
   /** Makes a schedule with this id, or changes the one that has it. */
   abstract putSchedule(tenantId: TenantId, id: ScheduleId, title: string, schedule: TenantSchedule): Promise<ScheduleDetails>;
   /** Rejects with `conflict` when it has ended. */
   abstract changeSchedule(tenantId: TenantId, id: ScheduleId, action: ScheduleAction): Promise<ScheduleDetails>;
-  /** Absent is no error. */
+  /** Absent is no error. Upkeep of the platform can be paused, not removed: that is `invalid`. */
   abstract removeSchedule(tenantId: TenantId, id: ScheduleId): Promise<void>;
-  /** Fires it now, beside its times. Resolves with the event that was put into the inbox; a second call with the same `requestId` puts none. */
+  /**
+   * Fires it now, beside its times. Resolves with the event that was put into the inbox, or names the occurrence of upkeep that begins; a second call with the same
+   * `requestId` does nothing. Rejects with `conflict` where upkeep is paused, or under way.
+   */
   abstract runSchedule(tenantId: TenantId, id: ScheduleId, requestId: string): Promise<EventId>;
   /** Oldest first, at most 1,000 of each subscription. */
   abstract deadLetters(): Promise<(DeadLetterSummary & { subscription: string })[]>;

@@ -1,8 +1,17 @@
 import type { WebSessions } from '@rockpool/channels';
 import type { Cloud, SecretName, StoredSpan, TraceReader } from '@rockpool/cloud';
-import { Conflict, InvalidInput, NotFound, subscriptions, type EventId, type ScheduleId, type TenantId } from '@rockpool/contracts';
+import {
+  Conflict,
+  InvalidInput,
+  NotFound,
+  platformOwner,
+  subscriptions,
+  type EventId,
+  type ScheduleId,
+  type TenantId,
+} from '@rockpool/contracts';
 import type { Inbox, InboxFilter, TurnRecord, Wakes } from '@rockpool/conversations';
-import type { ScheduleRecord, Schedules } from '@rockpool/jobs';
+import type { Jobs, ScheduleRecord, Schedules } from '@rockpool/jobs';
 import { Alerts, type PlatformConfig } from '@rockpool/service';
 import {
   AuditLog,
@@ -26,6 +35,7 @@ import {
   type PlatformStatus,
   type ScheduleAction,
   type ScheduleDetails,
+  type SchedulePage,
   type TenantDetails,
   type TenantSummary,
   type TurnDetails,
@@ -33,6 +43,8 @@ import {
   type WebhookRegistration,
 } from './control-plane.js';
 import { endpointsOf } from './endpoints.js';
+import type { JobControl } from './job-control.js';
+import { LocalJobControl } from './local-job-control.js';
 import { PlatformChecks } from './platform-checks.js';
 import { TelegramBots } from './telegram-bots.js';
 
@@ -52,6 +64,7 @@ export interface ControlPlaneParts {
   readonly inbox: Inbox;
   readonly wakes: Wakes;
   readonly schedules: Schedules;
+  readonly jobs: Jobs;
   readonly sessions: WebSessions;
   /** Absent where traces are kept elsewhere only. */
   readonly traces?: TraceReader;
@@ -64,6 +77,7 @@ export interface ControlPlaneParts {
 
 /** The control plane of this process. */
 export class LocalControlPlane extends ControlPlane {
+  override readonly jobs: JobControl;
   readonly #directory: TenantDirectory;
   readonly #secrets: TenantSecrets;
   readonly #audit: AuditLog;
@@ -78,6 +92,7 @@ export class LocalControlPlane extends ControlPlane {
     this.#directory = new TenantDirectory(cloud.documents, cloud.secrets);
     this.#secrets = new TenantSecrets(cloud.documents, cloud.secrets);
     this.#audit = new AuditLog(cloud.documents);
+    this.jobs = new LocalJobControl(parts.jobs, parts.tenants, this.#audit, parts.actor);
     this.#alerts = new Alerts(cloud.documents);
     this.#bulk = new BulkOperations(cloud.documents, parts.inbox, parts.actor);
     this.#bots = new TelegramBots(parts.tenants, parts.credentials, new BotNames(cloud.documents), config);
@@ -186,8 +201,13 @@ export class LocalControlPlane extends ControlPlane {
     return this.#bulk.cancel(id);
   }
 
+  override async allSchedules(page?: { limit?: number; cursor?: string }): Promise<SchedulePage> {
+    const { items, nextCursor } = await this.parts.schedules.listAll(page);
+    return { items: items.map((schedule) => this.#details(schedule)), ...(nextCursor !== undefined && { nextCursor }) };
+  }
+
   override async schedules(tenantId: TenantId): Promise<ScheduleDetails[]> {
-    await this.#tenant(tenantId);
+    if (tenantId !== platformOwner) await this.#tenant(tenantId);
     const found: ScheduleRecord[] = [];
     let cursor: string | undefined;
     do {
@@ -212,6 +232,7 @@ export class LocalControlPlane extends ControlPlane {
   }
 
   override async removeSchedule(tenantId: TenantId, id: ScheduleId): Promise<void> {
+    if (tenantId === platformOwner) throw new InvalidInput('upkeep of the platform is not removed: pause it');
     await this.parts.schedules.remove(tenantId, id);
     await this.#recordSchedule(tenantId, 'remove', id);
   }

@@ -92,6 +92,23 @@ describe('the agent’s schedules', () => {
     );
   });
 
+  it('are quiet when the person wants that, and say so', async () => {
+    const often = { ...dentist, cron: '*/30 * * * *', quietFrom: '12:00', quietTo: '15:00' };
+    expect(await call(schedule, often)).toContain('at 15:00; Friday, 1 March 2030 at 15:30;');
+    expect(await call(listSchedules, {})).toMatch(/\(Europe\/Paris, \*\/30 \* \* \* \* in Europe\/Paris, not from 12:00 to 15:00\)$/);
+    expect(
+      await call(schedule, { ...often, quietThen: 'later', timeZone: 'UTC' }, { idempotencyKey: 'telegram:1:3#schedule.1' }),
+    ).toContain('from 12:00 to 15:00 it waits');
+    const second = (await schedules.ofConversation(context.tenantId, context.conversationId)).find(({ number }) => number === 2);
+    expect(second?.quiet).toEqual({ from: '12:00', to: '15:00', then: 'later', timeZone: 'UTC' });
+    await expect(call(schedule, { ...often, quietTo: undefined }, { idempotencyKey: 'telegram:1:3#schedule.2' })).rejects.toThrow(
+      'quietFrom and quietTo together',
+    );
+    await expect(call(schedule, { ...often, quietTo: '25:00' }, { idempotencyKey: 'telegram:1:3#schedule.2' })).rejects.toThrow(
+      'quiet hours are given as',
+    );
+  });
+
   it('are not doubled by a turn that runs again', async () => {
     await call(schedule, { ...dentist, inMinutes: 5 });
     await call(schedule, { ...dentist, prompt: 'The dentist waits.', inMinutes: 6 });

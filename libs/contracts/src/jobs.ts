@@ -11,6 +11,13 @@ const pathSafe = z
 export const jobId = pathSafe.brand<'JobId'>();
 export type JobId = z.infer<typeof jobId>;
 
+/** A job as an operator names it within its tenant: by its id, or as people do, `12` and `12/key` for a builder. */
+export const jobName = z
+  .string()
+  .min(1)
+  .max(600)
+  .regex(/^(?!\.\.?$)\P{Cc}+$/u, 'a job is named by its number, as 12 or 12/research, or by its id');
+
 /** Names one schedule within its tenant. */
 export const scheduleId = pathSafe.brand<'ScheduleId'>();
 export type ScheduleId = z.infer<typeof scheduleId>;

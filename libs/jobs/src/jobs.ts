@@ -135,6 +135,12 @@ export class Jobs {
     return this.documents.watch<JobRecord>(query, ({ items: [job] }) => job && listener(job.data));
   }
 
+  /** Calls with the builders of a job as they are now, and after each change of one, until the function it resolves with is called. */
+  async watchBuilders(tenantId: TenantId, jobId: JobId, listener: (builders: JobRecord[]) => void): Promise<() => void> {
+    const query = { from: { collection: jobPaths.jobs(tenantId) }, where: { 'parent.jobId': jobId }, limit: 1000 };
+    return this.documents.watch<JobRecord>(query, ({ items }) => listener(items.map(({ data }) => data)));
+  }
+
   /** What the job did, in order, the newest `limit` (at most 1,000) of it. */
   async steps(tenantId: TenantId, jobId: JobId, limit = 1000): Promise<StepRecord[]> {
     const page = await this.documents.query<StepRecord>({

@@ -20,6 +20,11 @@ export interface QuietHours {
   readonly then: 'skip' | 'later';
 }
 
+/** What quiet hours do, for people: follows the times of a schedule. */
+export function quietText({ from, to, then }: QuietHours): string {
+  return then === 'skip' ? `not from ${from} to ${to}` : `from ${from} to ${to} it waits`;
+}
+
 const timeOfDay = /^([01]\d|2[0-3]):([0-5]\d)$/;
 const cachedPatterns = 1_000;
 /** Occurrences in a row that fall into quiet hours, before a schedule counts as one that never comes: a year of days. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ConversationId, ScheduleId, TenantId } from '@rockpool/contracts';
+import type { QuietHours } from './occurrences.js';
 import { ScheduleCommands } from './schedule-commands.js';
 import { schedulePlatform, type SchedulePlatform } from './schedule-platform.js';
 import { fromFile } from './schedule-records.js';
@@ -30,12 +31,17 @@ afterEach(() => engine.close());
 
 const say = (words = '', conversationId = here) => commands.answer(alice, conversationId, words, 'Europe/Berlin');
 
-const put = (id: string, expression: string, { conversationId = here, createdBy = 'test' } = {}) =>
+const put = (
+  id: string,
+  expression: string,
+  { conversationId = here, createdBy = 'test', quiet }: { conversationId?: ConversationId; createdBy?: string; quiet?: QuietHours } = {},
+) =>
   platform.schedules.put(alice, id as ScheduleId, {
     title: id,
     when: { kind: 'cron', expression, timeZone: 'Europe/Berlin' },
     effect: { kind: 'prompt', conversationId, text: id },
     createdBy,
+    ...(quiet && { quiet }),
   });
 
 describe('/schedules', () => {
@@ -51,6 +57,15 @@ describe('/schedules', () => {
       '- **1** water: 2 Mar 2030, 09:00; 3 Mar 2030, 09:00; 4 Mar 2030, 09:00 (`0 9 * * *`, Europe/Berlin)',
       '- **4** sleep: paused (`0 22 * * *`, Europe/Berlin)',
     ]);
+  });
+
+  it('says when they are quiet', async () => {
+    const nightly = (then: 'skip' | 'later') => ({ from: '22:00', to: '07:00', timeZone: 'Europe/Berlin', then });
+    await put('water', '0 9 * * *', { quiet: nightly('skip') });
+    await put('feed', '0 18 * * *', { quiet: nightly('later') });
+    const [feed, water] = (await say()).split('\n');
+    expect(feed).toMatch(/ \(`0 18 \* \* \*`, Europe\/Berlin, from 22:00 to 07:00 it waits\)$/);
+    expect(water).toMatch(/ \(`0 9 \* \* \*`, Europe\/Berlin, not from 22:00 to 07:00\)$/);
   });
 
   it('pauses, resumes and deletes by a number that stays with its schedule', async () => {

@@ -1,4 +1,5 @@
 import { codeOf, type ConversationId, type TenantId } from '@rockpool/contracts';
+import { quietText } from './occurrences.js';
 import { plain } from './plain.js';
 import { fromFile, type ScheduleRecord } from './schedule-records.js';
 import type { Schedules } from './schedules.js';
@@ -48,10 +49,11 @@ export class ScheduleCommands {
   }
 
   private lineOf(schedule: ScheduleRecord, timeZone: string): string {
-    const { number, title, when, state } = schedule;
+    const { number, title, when, quiet, state } = schedule;
     const runs = this.schedules.nextRuns(schedule, when.kind === 'cron' ? runsShown : 1).map((at) => momentText(at, timeZone));
-    const pattern = when.kind === 'cron' ? ` (\`${when.expression}\`, ${when.timeZone})` : '';
-    return `**${number}** ${plain(title)}: ${runs.join('; ') || state}${pattern}`;
+    const pattern = when.kind === 'cron' ? [`\`${when.expression}\``, when.timeZone] : [];
+    const details = [...pattern, ...(quiet ? [quietText(quiet)] : [])].join(', ');
+    return `**${number}** ${plain(title)}: ${runs.join('; ') || state}${details && ` (${details})`}`;
   }
 }
 

@@ -36,6 +36,8 @@ export interface ScheduleRecord {
   readonly hop: number;
   /** Somebody runs its upkeep until then. */
   readonly busyUntil?: number;
+  /** The latest request that had its upkeep come at once. */
+  readonly hurried?: { readonly requestId: string; readonly plannedAt: number };
   readonly fired: number;
   /** Occurrences that were missed, quiet or failed. */
   readonly skipped: number;
@@ -66,7 +68,11 @@ export const schedulePaths = {
 } as const;
 
 /** The indexes that the queries of schedules need. */
-export const scheduleIndexes: readonly IndexDeclaration[] = [{ collection: 'schedules', scope: 'group', fields: ['state', 'armedAt'] }];
+export const scheduleIndexes: readonly IndexDeclaration[] = [
+  { collection: 'schedules', scope: 'group', fields: ['state', 'armedAt'] },
+  { collection: 'schedules', scope: 'group', fields: ['state', 'nextAt'] },
+  { collection: 'schedules', scope: 'group', fields: ['state', 'updatedAt'] },
+];
 
 /** Names one occurrence: a pure function of the schedule and the time it was planned for, so that firing it twice is one event. */
 export function occurrenceId({ scheduleId }: Pick<ScheduleRecord, 'scheduleId'>, plannedAt: number): EventId {

@@ -1,6 +1,6 @@
 import { alice, chat, cron, day, hour, minute, night, ScheduleBench, second } from './testing/schedule-bench.js';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { TerminalError, type CrashPoint, type ScheduleId } from '@rockpool/contracts';
+import { platformOwner, TerminalError, type CrashPoint, type ScheduleId, type TenantId } from '@rockpool/contracts';
 
 let bench: ScheduleBench;
 afterEach(() => bench.close());
@@ -218,6 +218,67 @@ describe('what a person does with schedules', () => {
     for (const request of ['r1', 'r1', 'r2']) await bench.schedules.runNow(alice, id, request, never);
     expect(bench.prompts.noted).toHaveLength(2);
     expect(await bench.schedule()).toMatchObject({ nextAt, fired: 0 });
+  });
+
+  it('has upkeep come at once where it is fired, once for each request, and then at its time', async () => {
+    bench = await ScheduleBench.open('2030-03-01T12:00:00Z');
+    const ran: string[] = [];
+    bench.upkeep.set('tidy', async ({ plannedAt }) => void ran.push(new Date(plannedAt).toISOString()));
+    const tidy = (wish = {}) => bench.put(cron('0 * * * *'), { effect: { kind: 'upkeep', name: 'tidy' }, ...wish });
+    const { nextAt } = await tidy();
+    const [first, again] = [await bench.schedules.runNow(alice, id, 'r1', never), await bench.schedules.runNow(alice, id, 'r1', never)];
+    expect(again).toBe(first);
+    await bench.engine.until('the upkeep to be over', async () => (await bench.schedule()).fired === 1, 0);
+    expect(await bench.schedules.runNow(alice, id, 'r1', never)).toBe(first);
+    expect(await bench.schedule()).toMatchObject({ nextAt, fired: 1, last: { outcome: 'fired' } });
+    expect(ran).toEqual(['2030-03-01T12:00:00.000Z']);
+    await bench.schedules.pause(alice, id);
+    await expect(bench.schedules.runNow(alice, id, 'r2', never)).rejects.toThrow('it is paused: resume it first');
+  });
+
+  it('does not begin upkeep that is under way', async () => {
+    bench = await ScheduleBench.open('2030-03-01T12:00:00Z');
+    const under = Promise.withResolvers<void>();
+    const over = Promise.withResolvers<void>();
+    bench.upkeep.set('tidy', async () => {
+      under.resolve();
+      await over.promise;
+    });
+    await bench.put(cron('0 * * * *'), { effect: { kind: 'upkeep', name: 'tidy' } });
+    await bench.schedules.runNow(alice, id, 'r1', never);
+    await under.promise;
+    await expect(bench.schedules.runNow(alice, id, 'r2', never)).rejects.toThrow('it runs at this moment');
+    over.resolve();
+    await bench.engine.until('it to be over', async () => (await bench.schedule()).fired === 1, 0);
+  });
+
+  it('lists those of all tenants by when they come, over pages, the paused last and no ended one', async () => {
+    bench = await ScheduleBench.open('2030-03-01T12:00:00Z');
+    const put = (tenant: string, name: string, expression: string) => bench.put(cron(expression), {}, name, tenant as TenantId);
+    await put('bob', 'noon', '30 13 * * *');
+    await put('alice', 'night', '0 22 * * *');
+    await put('alice', 'evening', '0 18 * * *');
+    await put(platformOwner, 'afternoon', '0 15 * * *');
+    await put('bob', 'resting', '0 14 * * *');
+    await bench.schedules.pause('bob' as TenantId, 'resting' as ScheduleId);
+    await put('alice', 'sleeping', '0 14 * * *');
+    await bench.schedules.pause('alice' as TenantId, 'sleeping' as ScheduleId);
+    await bench.put({ kind: 'once', at: at('2030-03-01T12:00:01Z') });
+    await bench.passes(at('2030-03-01T12:01:00Z'));
+    for (const limit of [1, 2, 3, 4, 5, 6, 100]) {
+      const titles: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = await bench.schedules.listAll({ limit, ...(cursor && { cursor }) });
+        expect(page.items.length).toBeLessThanOrEqual(limit);
+        titles.push(...page.items.map(({ title }) => title));
+        cursor = page.nextCursor;
+      } while (cursor);
+      expect(titles.slice(0, 4)).toEqual(['noon', 'afternoon', 'evening', 'night']);
+      expect(titles.slice(4).sort()).toEqual(['resting', 'sleeping']);
+    }
+    for (const cursor of ['', 'ended:', 'nonsense', 'active'])
+      await expect(bench.schedules.listAll({ cursor })).rejects.toMatchObject({ code: 'invalid' });
   });
 
   it('sees when the next ones come', async () => {

@@ -13,7 +13,7 @@ import {
 import type { Clock } from './clock.js';
 import { checkTimes, nextOccurrence, type QuietHours, type When } from './occurrences.js';
 import { armedFor, type ScheduleFiring } from './schedule-firing.js';
-import { schedulePaths, type ScheduleCounter, type ScheduleEffect, type ScheduleRecord } from './schedule-records.js';
+import { occurrenceId, schedulePaths, type ScheduleCounter, type ScheduleEffect, type ScheduleRecord } from './schedule-records.js';
 import type { ScheduleTasks } from './schedule-tasks.js';
 
 /** A schedule as somebody wants it. */
@@ -32,6 +32,11 @@ const longestTitle = 200;
 const longestText = 10_000;
 /** Active and paused ones of a tenant. */
 const defaultPerTenant = 500;
+/** What the list of all tenants has, in this order: by when they come, then by when they were paused. */
+const listedStates = [
+  { state: 'active', orderedBy: 'nextAt' },
+  { state: 'paused', orderedBy: 'updatedAt' },
+] as const;
 
 /** Schedules of a tenant: made, looked at, paused, deleted. Every method bears being repeated. */
 export class Schedules {
@@ -107,6 +112,32 @@ export class Schedules {
     return { items: items.map(({ data }) => data), ...(nextCursor && { nextCursor }) };
   }
 
+  /** Those of all tenants that have not ended, the platform's own among them, by when they come; paused ones last. */
+  async listAll({ limit = 100, cursor = 'active:' }: { limit?: number; cursor?: string } = {}): Promise<{
+    items: ScheduleRecord[];
+    nextCursor?: string;
+  }> {
+    const [begun = '', from] = cursor.split(/:(.*)/s);
+    const first = listedStates.findIndex(({ state }) => state === begun);
+    if (first < 0 || from === undefined) throw new InvalidInput('this is not the cursor of a list of schedules');
+    const items: ScheduleRecord[] = [];
+    let after = from;
+    for (const { state, orderedBy: field } of listedStates.slice(first)) {
+      if (items.length === limit) return { items, nextCursor: `${state}:` };
+      const page = await this.documents.query<ScheduleRecord>({
+        from: { group: 'schedules' },
+        where: { state },
+        orderBy: { field },
+        limit: limit - items.length,
+        ...(after && { cursor: after }),
+      });
+      items.push(...page.items.map(({ data }) => data));
+      if (page.nextCursor) return { items, nextCursor: `${state}:${page.nextCursor}` };
+      after = '';
+    }
+    return { items };
+  }
+
   /** Those of one conversation that have not ended, by when they come; paused ones last. */
   async ofConversation(tenantId: TenantId, conversationId: ConversationId): Promise<ScheduleRecord[]> {
     const own: ScheduleRecord[] = [];
@@ -155,9 +186,13 @@ export class Schedules {
     await this.documents.delete(schedulePaths.schedule(tenantId, scheduleId));
   }
 
-  /** Does now what the schedule does at its times, and leaves those as they are. `requestId` names the request, so that repeating it does nothing more. */
+  /**
+   * Does now what the schedule does at its times, and leaves those as they are. Upkeep is begun where it always is, by a task of its own; it rejects with `conflict`
+   * when it is paused or runs at this moment. `requestId` names the request, so that repeating it does nothing more.
+   */
   async runNow(tenantId: TenantId, scheduleId: ScheduleId, requestId: string, signal: AbortSignal): Promise<EventId> {
-    return this.firing.runNow(await this.get(tenantId, scheduleId), requestId, signal);
+    const schedule = await this.get(tenantId, scheduleId);
+    return schedule.effect.kind === 'upkeep' ? this.hurry(schedule, requestId) : this.firing.runNow(schedule, requestId, signal);
   }
 
   private async change(
@@ -177,6 +212,17 @@ export class Schedules {
     crashPoint('after-schedule-before-task');
     if (changed.state === 'active') await this.tasks.create(changed);
     return changed;
+  }
+
+  /** The next occurrence comes at once, and the one after it at its time. */
+  private async hurry({ tenantId, scheduleId }: ScheduleRecord, requestId: string): Promise<EventId> {
+    const { hurried } = await this.change(tenantId, scheduleId, (schedule, now) => {
+      if (schedule.hurried?.requestId === requestId) return schedule;
+      if (schedule.state === 'paused') throw new Conflict('it is paused: resume it first');
+      if (schedule.busyUntil !== undefined && schedule.busyUntil > now) throw new Conflict('it runs at this moment');
+      return { ...armedFor(schedule, now, now), hurried: { requestId, plannedAt: now } };
+    });
+    return occurrenceId({ scheduleId }, hurried!.plannedAt);
   }
 
   private async refuseTooMany(tenantId: TenantId): Promise<void> {

@@ -12,4 +12,5 @@ export * from './readiness.js';
 export { Shutdown } from './shutdown.js';
 export * from './start-service.js';
 export { extractContext, failSpan, injectContext, startTracing, withSpan, type Tracing, type TracingOptions } from './tracing.js';
+export { costText, durationText, fitted, timeBar, type TimeScale } from './time-bars.js';
 export { renderWaterfall, type WaterfallOptions } from './waterfall.js';

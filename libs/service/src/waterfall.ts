@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { SpanValue, StoredSpan } from '@rockpool/cloud';
+import { costText, durationText, fitted, timeBar } from './time-bars.js';
 
 export interface WaterfallOptions {
   /** Columns of the terminal; at least 60 are used. */
@@ -38,10 +39,10 @@ export function renderWaterfall(spans: readonly StoredSpan[], options: Waterfall
     lines.push(paint('bold', `trace ${traceId}`) + paint('gray', `  ${start}  ${rows.length} ${rows.length === 1 ? 'span' : 'spans'}`));
     for (const row of rows) {
       const failed = row.span.status.code === 'error';
-      const name = fit(labelOf(row), nameWidth);
-      const bar = barOf(row.span, from, until, barWidth);
+      const name = fitted(labelOf(row), nameWidth);
+      const bar = timeBar(row.span, { from, until, width: barWidth });
       const notes = fitNotes(notesOf(row.span), width - nameWidth - durationWidth - barWidth - 3);
-      const line = `${failed ? paint('red', name) : name} ${paint('gray', durationOf(row.span.durationMs).padStart(durationWidth))} ${paint(failed ? 'red' : 'cyan', bar)}`;
+      const line = `${failed ? paint('red', name) : name} ${paint('gray', durationText(row.span.durationMs).padStart(durationWidth))} ${paint(failed ? 'red' : 'cyan', bar)}`;
       lines.push(notes === '' ? line.trimEnd() : `${line} ${paint(failed ? 'red' : 'gray', notes)}`);
     }
   }
@@ -73,21 +74,6 @@ function labelOf({ span, depth }: Row): string {
   return `${'  '.repeat(depth + 1)}${span.name}`;
 }
 
-function barOf(span: StoredSpan, from: number, until: number, width: number): string {
-  const scale = width / Math.max(until - from, Number.EPSILON);
-  const begin = Math.min(width - 1, Math.floor((span.startMs - from) * scale));
-  const length = Math.max(1, Math.min(width - begin, Math.round(span.durationMs * scale)));
-  return `${' '.repeat(begin)}${'━'.repeat(length)}`.padEnd(width);
-}
-
-function durationOf(milliseconds: number): string {
-  if (milliseconds < 10) return `${milliseconds.toFixed(1)} ms`;
-  if (milliseconds < 1_000) return `${Math.round(milliseconds)} ms`;
-  if (milliseconds < 60_000) return `${(milliseconds / 1_000).toFixed(2)} s`;
-  const seconds = Math.round(milliseconds / 1_000);
-  return `${Math.floor(seconds / 60)}m${String(seconds % 60).padStart(2, '0')}s`;
-}
-
 function notesOf(span: StoredSpan): string[] {
   const { attributes, status, links } = span;
   const first = (...names: string[]): SpanValue | undefined => names.map((name) => attributes[name]).find((value) => value !== undefined);
@@ -98,32 +84,22 @@ function notesOf(span: StoredSpan): string[] {
   const [input, output] = [first('gen_ai.usage.input_tokens'), first('gen_ai.usage.output_tokens')];
   if (input !== undefined || output !== undefined) notes.push(`${input ?? '?'}→${output ?? '?'} tokens`);
   const cost = first('rockpool.cost.usd');
-  if (typeof cost === 'number') notes.push(costOf(cost));
+  if (typeof cost === 'number') notes.push(costText(cost));
   const tool = first('gen_ai.tool.name');
   if (tool !== undefined && !span.name.includes(String(tool))) notes.push(String(tool));
   const outcome = first('rockpool.turn.outcome', 'rockpool.outcome', 'http.response.status_code');
   if (outcome !== undefined) notes.push(String(outcome));
   const waited = first('rockpool.queue_wait_ms');
-  if (typeof waited === 'number' && waited >= 1) notes.push(`waited ${durationOf(waited)}`);
+  if (typeof waited === 'number' && waited >= 1) notes.push(`waited ${durationText(waited)}`);
   const attempt = first('rockpool.attempt', 'rockpool.turn.attempt');
   if (typeof attempt === 'number' && attempt > 1) notes.push(`attempt ${attempt}`);
   if (links.length > 0) notes.push(`linked to ${links.map((link) => link.traceId.slice(0, 8)).join(', ')}`);
   return notes;
 }
 
-/** Four digits after the point for small amounts: an answer may cost a hundredth of a cent. */
-function costOf(usd: number): string {
-  if (usd === 0) return '$0';
-  return `$${usd < 0.1 ? usd.toFixed(4) : usd.toFixed(2)}`;
-}
-
 /** Whatever the stream: the caller has decided. */
 function colored(style: Parameters<typeof styleText>[0], text: string): string {
   return styleText(style, text, { validateStream: false });
-}
-
-function fit(text: string, width: number): string {
-  return text.length <= width ? text.padEnd(width) : `${text.slice(0, width - 1)}…`;
 }
 
 function fitNotes(notes: readonly string[], width: number): string {

@@ -1,6 +1,7 @@
 import { loadConfig } from '@rockpool/service';
 import { configEnvironment } from '../environment.js';
 import { CommandFailure, exitCodes } from '../exit-codes.js';
+import { withInterrupts } from '../interrupts.js';
 import { print, printJson } from '../output.js';
 import type { MigrateOptions } from './migrate.js';
 import { moveFolder, type MigrationPlan } from './move-folder.js';
@@ -25,7 +26,10 @@ export async function runMigrate(options: MigrateOptions): Promise<void> {
         copied: (step, through) => progress.copied(step, through),
         compared: (documents) => progress.compared(documents),
       },
-    ),
+    ).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+      throw new CommandFailure(exitCodes.problem, 'Stopped. What was copied stays; the same command goes on from there.');
+    }),
   );
   if (json) printJson(outcome);
   else if (outcome.comparison) print(comparisonText(outcome.comparison, { ...outcome.plan, problems: outcome.problems }));
@@ -39,19 +43,4 @@ async function agreed({ yes, json }: MigrateOptions): Promise<boolean> {
   if (yes || json || !process.stdin.isTTY || !process.stdout.isTTY) return true;
   const { confirm } = await import('@clack/prompts');
   return (await confirm({ message: 'Move it?', initialValue: false })) === true;
-}
-
-/** The first Ctrl-C ends the work in order; the second ends the process. */
-async function withInterrupts<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-  const controller = new AbortController();
-  const stop = () => controller.abort();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, stop);
-  try {
-    return await work(controller.signal);
-  } catch (error) {
-    if (!controller.signal.aborted) throw error;
-    throw new CommandFailure(exitCodes.problem, 'Stopped. What was copied stays; the same command goes on from there.');
-  } finally {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, stop);
-  }
 }

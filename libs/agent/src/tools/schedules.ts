@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { InvalidInput, NotFound, type ScheduleId } from '@rockpool/contracts';
-import { fromFile, momentOf, type ScheduleRecord, type Schedules, type When } from '@rockpool/jobs';
+import { fromFile, momentOf, quietText, type QuietHours, type ScheduleRecord, type Schedules, type When } from '@rockpool/jobs';
 import { z } from 'zod';
 import { defineTool, type AgentTool, type ToolContext } from '../tool.js';
 
@@ -17,8 +17,15 @@ const planned = z.object({
   at: z.string().max(40).optional().describe('Once: local date and time such as 2026-11-21T09:00'),
   inMinutes: z.number().positive().max(longestWaitMinutes).optional().describe('Once: so many minutes from now; 0.5 is 30 seconds'),
   cron: z.string().max(200).optional().describe('Again and again: five fields of cron, “0 9 * * 1-5” is 9:00 on workdays'),
-  timeZone: z.string().max(60).optional().describe('IANA time zone of at or cron, when the person means another than their own'),
+  timeZone: z.string().max(60).optional().describe('IANA time zone of these times, when the person means another than their own'),
+  quietFrom: z.string().max(5).optional().describe('With quietTo: a time of day such as 22:00 from which this must not disturb'),
+  quietTo: z.string().max(5).optional().describe('When it may come again, such as 07:00'),
+  quietThen: z
+    .enum(['skip', 'later'])
+    .optional()
+    .describe('What falls into the quiet hours is left out (skip, the default), or comes once when they are over (later)'),
 });
+type Planned = z.output<typeof planned>;
 
 /** Plans something for later, in the conversation that it is asked for in. */
 export function schedule(schedules: Schedules): AgentTool {
@@ -31,11 +38,13 @@ export function schedule(schedules: Schedules): AgentTool {
     async run({ title, prompt, ...times }, context) {
       const { tenantId, conversationId, senderId, idempotencyKey } = context;
       const when = whenOf(times, context);
+      const quiet = quietOf(times, context);
       // The same when the call is made again: then the schedule is changed, not doubled.
       const id = createHash('sha256').update(idempotencyKey).digest('hex').slice(0, 24) as ScheduleId;
       const record = await schedules.put(tenantId, id, {
         title,
         when,
+        ...(quiet && { quiet }),
         effect: { kind: 'prompt', conversationId, text: prompt },
         createdBy: senderId,
       });
@@ -78,7 +87,7 @@ export function cancelSchedule(schedules: Schedules): AgentTool {
 }
 
 function whenOf(
-  { at, inMinutes, cron, timeZone }: Pick<z.output<typeof planned>, 'at' | 'inMinutes' | 'cron' | 'timeZone'>,
+  { at, inMinutes, cron, timeZone }: Pick<Planned, 'at' | 'inMinutes' | 'cron' | 'timeZone'>,
   { timeZone: own, now }: ToolContext,
 ): When {
   if ([at, inMinutes, cron].filter((given) => given !== undefined).length !== 1)
@@ -87,9 +96,19 @@ function whenOf(
   return { kind: 'once', at: at === undefined ? now.getTime() + Math.round(inMinutes! * 60_000) : momentOf(at, timeZone ?? own) };
 }
 
+function quietOf(
+  { quietFrom: from, quietTo: to, quietThen: then = 'skip', timeZone }: Pick<Planned, 'quietFrom' | 'quietTo' | 'quietThen' | 'timeZone'>,
+  { timeZone: own }: ToolContext,
+): QuietHours | undefined {
+  if (from === undefined && to === undefined) return undefined;
+  if (from === undefined || to === undefined) throw new InvalidInput('give quietFrom and quietTo together, or neither');
+  return { from, to, then, timeZone: timeZone ?? own };
+}
+
 function lineOf(record: ScheduleRecord, schedules: Schedules, { timeZone }: ToolContext): string {
   const format = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'short', timeZone });
   const runs = schedules.nextRuns(record, record.when.kind === 'cron' ? runsShown : 1).map((at) => format.format(at));
   const pattern = record.when.kind === 'cron' ? `, ${record.when.expression} in ${record.when.timeZone}` : '';
-  return `schedule ${record.number}, ${record.title}: ${runs.join('; ') || record.state} (${timeZone}${pattern})`;
+  const quiet = record.quiet ? `, ${quietText(record.quiet)}` : '';
+  return `schedule ${record.number}, ${record.title}: ${runs.join('; ') || record.state} (${timeZone}${pattern}${quiet})`;
 }
