@@ -9,7 +9,7 @@ export class ChatCommands extends MoreCommands {
     jobs: 'shows the work that goes on in the background',
     job: 'with a number shows one piece of it, or answers what it asks',
     cancel: 'with a number ends one',
-    schedules: 'shows what is planned',
+    schedules: 'shows what is planned, and plans more',
   };
   private readonly jobs: JobCommands;
   private readonly schedules: ScheduleCommands;
@@ -17,11 +17,13 @@ export class ChatCommands extends MoreCommands {
   constructor(jobs: Jobs, schedules: Schedules) {
     super();
     this.jobs = new JobCommands(jobs, systemClock);
-    this.schedules = new ScheduleCommands(schedules);
+    this.schedules = new ScheduleCommands(schedules, systemClock);
   }
 
-  override answer({ id, spec }: Tenant, { conversationId }: InboundMessage, name: string, words: string): Promise<string> {
+  override answer({ id, spec }: Tenant, message: InboundMessage, name: string, words: string): Promise<string> {
+    const { conversationId, eventId, sender } = message;
     if (isJobCommand(name)) return this.jobs.answer(id, conversationId, { name, words });
-    return this.schedules.answer(id, conversationId, words, spec.timeZone ?? 'UTC');
+    const context = { tenantId: id, conversationId, eventId, senderId: sender.id, timeZone: spec.timeZone ?? 'UTC' };
+    return this.schedules.answer(context, words);
   }
 }

@@ -74,7 +74,7 @@ export interface JobProgress {
 export interface JobRecord {
   readonly tenantId: TenantId;
   readonly jobId: JobId;
-  /** What people call it: `12`; a builder of it `12.3`. */
+  /** What people call it: `12`; a builder of it `12/key`. */
   readonly label: string;
   readonly kind: string;
   readonly title: string;

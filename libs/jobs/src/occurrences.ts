@@ -76,7 +76,10 @@ export function momentOf(text: string, timeZone: string): number {
   if (!parts) throw new InvalidInput(`${text} is not a date and time like 2026-11-21T09:00`);
   const [, date, time, seconds = ':00', offset] = parts;
   const at = offset ? Date.parse(`${date}T${time}${seconds}${offset}`) : nextOf(cron(`${date}T${time}${seconds}`, timeZone), 0);
-  if (at === undefined || Number.isNaN(at)) throw new InvalidInput(`${text} is not a date and time that exists`);
+  // The 31st of February would be the 3rd of March.
+  const day = new Date(`${date}T00:00:00Z`);
+  const isDay = !Number.isNaN(day.getTime()) && day.toISOString().startsWith(date!);
+  if (at === undefined || Number.isNaN(at) || !isDay) throw new InvalidInput(`${text} is not a date and time that exists`);
   return at;
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { ConversationId, ScheduleId, TenantId } from '@rockpool/contracts';
+import type { ConversationId, EventId, ScheduleId, TenantId } from '@rockpool/contracts';
 import type { QuietHours } from './occurrences.js';
 import { ScheduleCommands } from './schedule-commands.js';
 import { schedulePlatform, type SchedulePlatform } from './schedule-platform.js';
@@ -25,11 +25,12 @@ beforeEach(async () => {
     clock,
     onWarning: () => undefined,
   });
-  commands = new ScheduleCommands(platform.schedules);
+  commands = new ScheduleCommands(platform.schedules, engine.clock);
 });
 afterEach(() => engine.close());
 
-const say = (words = '', conversationId = here) => commands.answer(alice, conversationId, words, 'Europe/Berlin');
+const say = (words = '', conversationId = here, eventId = 'web:alice:1:m') =>
+  commands.answer({ tenantId: alice, conversationId, eventId: eventId as EventId, senderId: 'ann', timeZone: 'Europe/Berlin' }, words);
 
 const put = (
   id: string,
@@ -46,7 +47,7 @@ const put = (
 
 describe('/schedules', () => {
   it('lists those of the conversation by when they come, with their next times in the zone of the tenant', async () => {
-    expect(await say()).toBe('Nothing is scheduled.');
+    expect(await say()).toMatch(/^Nothing is scheduled\. These make something: /);
     await put('water', '0 9 * * *');
     await put('feed', '0 18 * * *');
     await put('secret', '0 9 * * *', { conversationId: elsewhere });
@@ -85,5 +86,40 @@ describe('/schedules', () => {
     expect(await say('delete 2')).toMatch(/^Schedule 2 \(news\) was set up by the operator/);
     expect(await say('burn 2')).toMatch(/^I do not know `burn`\./);
     expect((await platform.schedules.list(alice)).items).toHaveLength(2);
+  });
+});
+
+describe('/schedules add', () => {
+  const planned = async () => (await platform.schedules.ofConversation(alice, here)).map(({ title, when, effect, createdBy }) => ({ title, when, text: 'text' in effect && effect.text, createdBy })); // prettier-ignore
+
+  it.each([
+    ['in 10 minutes water the *plants*', { kind: 'once', at: Date.parse('2030-03-01T12:10:00Z') }, 'water the *plants*'],
+    ['in 2h rest', { kind: 'once', at: Date.parse('2030-03-01T14:00:00Z') }, 'rest'],
+    ['2030-03-02 09:00 feed the cat', { kind: 'once', at: Date.parse('2030-03-02T08:00:00Z') }, 'feed the cat'],
+    ['0 9 * * 1-5 what is on today?', { kind: 'cron', expression: '0 9 * * 1-5', timeZone: 'Europe/Berlin' }, 'what is on today?'],
+    ['"*/30 8-18 * * MON,FRI" stand up', { kind: 'cron', expression: '*/30 8-18 * * MON,FRI', timeZone: 'Europe/Berlin' }, 'stand up'],
+  ])('%s', async (words, when, text) => {
+    expect(await say(`add ${words}`)).toMatch(/^🗓 Planned: \*\*1\*\* /);
+    expect(await planned()).toEqual([{ title: text.replaceAll('*', ''), when, text, createdBy: 'ann' }]);
+  });
+
+  it('makes one for one message, however often it comes', async () => {
+    const first = await say('add 0 9 * * * water the plants');
+    expect(await say('add 0 9 * * * water the plants')).toBe(first);
+    await say('add 0 9 * * * water the plants', here, 'web:alice:1:n');
+    expect(await planned()).toHaveLength(2);
+  });
+
+  it.each([
+    ['', 'say when and what'],
+    ['tomorrow', 'say when and what'],
+    ['61 9 * * * water', 'minute'],
+    ['2030-02-31 09:00 water', 'is not a date and time that exists'],
+    ['2020-01-01 09:00 water', 'never comes, or is over'],
+  ])('says what is wrong with “%s”, and plans nothing', async (words, problem) => {
+    const answer = await say(`add ${words}`);
+    expect(answer).toMatch(/^I did not plan that: .*It works like this: /);
+    expect(answer).toContain(problem);
+    expect(await planned()).toEqual([]);
   });
 });

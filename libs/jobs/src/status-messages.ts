@@ -42,7 +42,7 @@ export class StatusMessages {
 }
 
 /** What the message says, in Markdown. */
-export function statusText(job: JobRecord, now: number): string {
+function statusText(job: JobRecord, now: number): string {
   return `${prefaceOf(job)}${lineOf(job, now)}`;
 }
 

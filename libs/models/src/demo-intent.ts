@@ -1,7 +1,7 @@
 /** What the demo model makes of a message: a tool to call, or an answer it can give by itself. */
 export type DemoIntent = DemoCall | { readonly answer: string };
 
-export interface DemoCall {
+interface DemoCall {
   readonly tool: string;
   readonly input: Readonly<Record<string, unknown>>;
 }

@@ -22,7 +22,7 @@ import { LoopbackProvider, type Reply } from './loopback-provider.js';
 import { said } from './turns.js';
 
 export const alice = 'alice' as TenantId;
-export const chat = 'telegram:1:2' as ConversationId;
+const chat = 'telegram:1:2' as ConversationId;
 
 /** Tasks that are done in order of their times when a test says so. */
 class TaskPile extends Tasks {
