@@ -135,10 +135,10 @@ trace         rockpool trace 4bf92f3577b34da6a3ce929d0e0e4736
     }
   });
 
-  it('of one that has ended has its end at the right, its reason, and how many steps are not shown', () => {
+  it('of one that has ended goes no further than its end, and has its reason, and how many steps are not shown', () => {
     const over: JobDetails = {
       job: job('3', { state: 'failed', open: false, reason: 'no way on', steps: 3, startedAt: start, finishedAt: start + minute }),
-      steps: [step(3, 'book', 30_000, 60_000, { state: 'failed' })],
+      steps: [step(3, 'book', 30_000, undefined)],
       builders: [],
     };
     const lines = jobTimeline(over, { ...plain, now: start + 1_000 * minute }).split('\n');
@@ -146,7 +146,7 @@ trace         rockpool trace 4bf92f3577b34da6a3ce929d0e0e4736
     expect(lines).toContain('reason        no way on');
     expect(lines.slice(-2)).toEqual([
       '     … 2 earlier steps',
-      `   3 book failed        1  +30.00 s   30.00 s  ${' '.repeat(16)}${'━'.repeat(16)}`,
+      `   3 book running       1  +30.00 s   30.00 s  ${' '.repeat(16)}${'━'.repeat(16)}`,
     ]);
   });
 });

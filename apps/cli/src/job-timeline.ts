@@ -54,13 +54,13 @@ export function jobTimeline(details: JobDetails, { width: given, color, now }: T
     const width = Math.max(80, given);
     const nameWidth = Math.min(maxNameWidth, Math.max(...rows.map(({ name }) => name.length)));
     const fixed = numberWidth + 1 + nameWidth + 1 + stateWidth + 1 + triesWidth + 1 + timeWidth + 1 + timeWidth + 2;
-    const barWidth = Math.max(10, Math.min(maxBarWidth, Math.floor((width - fixed) * 0.6)));
+    const barWidth = Math.max(10, Math.min(maxBarWidth, Math.floor((width - fixed) * 0.5)));
     const scale: TimeScale = { from: job.createdAt, until: job.finishedAt ?? now, width: barWidth };
     lines.push('', paint('dim', heads(nameWidth)));
     const earlier = job.steps - steps.length;
     if (earlier > 0) lines.push(paint('dim', `${' '.repeat(numberWidth + 1)}… ${earlier} earlier ${earlier === 1 ? 'step' : 'steps'}`));
     for (const row of rows) {
-      const { number, name, state, tries, began, ended = now, isWait, style } = row;
+      const { number, name, state, tries, began, ended = scale.until, isWait, style } = row;
       const times = [began === undefined ? '' : `+${durationText(began - job.createdAt)}`];
       times.push(began === undefined ? '' : durationText(ended - began));
       const bar =

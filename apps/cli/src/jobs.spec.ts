@@ -6,7 +6,7 @@ import { consoleModule, type JobDetails } from '@rockpool/console';
 import { platformOwner, type ScheduleId, type TenantId } from '@rockpool/contracts';
 import { startApps } from '@rockpool/platform';
 import { parseConfig, type RunningService } from '@rockpool/service';
-import { tenantsFile } from '@rockpool/tenancy';
+import { AuditLog, tenantsFile } from '@rockpool/tenancy';
 import { openPlatform, type Platform } from './compose.js';
 import type { rockpool as Rockpool } from './testing/run-command.js';
 import { ScriptedJobs } from './testing/scripted-jobs.js';
@@ -213,7 +213,10 @@ describe('rockpool schedules', () => {
   it('refuses quiet hours that are none', async () => {
     expect(await add('--cron', '0 8 * * *', '--quiet', '22-7')).toMatchObject({ code: 2 });
     expect(await add('--cron', '0 8 * * *', '--quiet-then', 'skip')).toMatchObject({ code: 2 });
-    expect(await add('--cron', '0 8 * * *', '--quiet', '25:00-07:00')).toMatchObject({ code: 1, err: expect.stringContaining('quiet hours are given as') });
+    expect(await add('--cron', '0 8 * * *', '--quiet', '25:00-07:00')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('quiet hours are given as'),
+    });
   });
 
   it('lists those of all tenants and the platform’s own by when they come, page by page', async () => {
@@ -244,5 +247,7 @@ describe('rockpool schedules', () => {
     });
     expect(await rockpool('schedules', 'delete', 'platform', '1', ...(await there()))).toMatchObject({ code: 1 });
     expect(await platform.controlPlane.schedules(platformOwner)).toMatchObject([{ state: 'paused', title: 'tidy up' }]);
+    const { entries } = await new AuditLog(platform.cloud.documents).read(platformOwner);
+    expect(entries.map(({ action, subjects }) => `${action} ${subjects.join(' ')}`)).toEqual(['schedule-run tidy', 'schedule-pause tidy']);
   });
 });

@@ -9,7 +9,8 @@ export class LivePicture {
 
   /** Takes the place of what was drawn before. */
   draw(text: string): void {
-    const lines = text.split('\n').slice(-Math.max(1, (this.output.rows ?? 24) - 1));
+    // A terminal that does not know its size says 0.
+    const lines = text.split('\n').slice(-Math.max(1, (this.output.rows || 24) - 1));
     this.output.write(`${this.#erasure()}${cutLongLines}${lines.join('\n')}\n${wrapLongLines}`);
     this.#height = lines.length;
   }

@@ -125,7 +125,7 @@ async function watch(
   else if (!latest.job.open) {
     picture?.clear();
     print(drawn(latest));
-  } else print(color('dim', `It goes on. To follow it again: rockpool jobs show ${nameOf(latest.job)} --watch`));
+  } else print(color('dim', `${picture ? '\n' : ''}It goes on. To follow it again: rockpool jobs show ${nameOf(latest.job)} --watch`));
   if (!latest.job.open) tellEnd(latest.job);
 }
 
