@@ -9,6 +9,7 @@ import type { Decision, JobKind, JobKinds, StepAction } from './job-kind.js';
 import { idempotencyKeyOf, isEnded, jobPaths, type JobRecord, type StepRecord, type Waiting } from './job-records.js';
 import { ended, exhausted, readyNow, shownEveryMs, waitingFor, type Ending } from './job-states.js';
 import { sized } from './json-size.js';
+import { cutOpenStep } from './open-step.js';
 import type { OnJobWarning, Settlement } from './settlement.js';
 import { inSpan, startedBy } from './spans.js';
 import { StepRun, timeoutOf, type SliceBounds } from './step-run.js';
@@ -247,7 +248,11 @@ export class JobRunner {
   }
 
   private async finish(hold: JobHold, ending: Ending): Promise<SliceResult> {
-    const job = await this.release(hold, (current) => ended(current, ending, this.options.clock.now()));
+    const job = await this.release(hold, async (current, transaction) => {
+      const now = this.options.clock.now();
+      (await cutOpenStep(transaction, current, now))();
+      return ended(current, ending, now);
+    });
     crashPoint('after-job-end-before-outcome');
     await this.settlement.settle(job);
     return { kind: 'ended', state: job.state };

@@ -225,6 +225,7 @@ describe('a job', () => {
     bench = await JobBench.open({ kinds: [kind] });
     await bench.begin({ kind: 'patient', allowedMs: 3 * minute });
     expect(await bench.ended()).toMatchObject({ state: 'failed', reason: 'it was not done by its deadline' });
+    expect((await bench.steps()).at(-1)).toMatchObject({ state: 'cancelled' });
   });
 
   it('that has used up its tokens, its money or its steps fails before the next step', async () => {

@@ -5,8 +5,9 @@ import type { Clock } from './clock.js';
 import type { JobClaims } from './job-claims.js';
 import type { JobOutcomes } from './job-outcomes.js';
 import type { JobPlaces } from './job-places.js';
-import { isEnded, jobPaths, type JobRecord, type StepRecord } from './job-records.js';
+import { jobPaths, type JobRecord } from './job-records.js';
 import { ended, type Ending } from './job-states.js';
+import { cutOpenStep } from './open-step.js';
 
 /** Told of what went wrong without anybody failing for it. */
 export type OnJobWarning = (message: string, error: unknown, job: JobRecord) => void;
@@ -39,16 +40,11 @@ export class Settlement {
       const job = (await transaction.get<JobRecord>(path))?.data;
       if (!job?.open || options.unless?.(job)) return [job, job];
       const leave = await this.places.leave(transaction, job);
-      const step = job.steps > 0 ? (await transaction.get<StepRecord>(jobPaths.step(tenantId, jobId, job.steps)))?.data : undefined;
       const now = this.options.clock.now();
+      const cutStep = await cutOpenStep(transaction, job, now);
       const closed: JobRecord = { ...ended(job, ending, now), ...(options.quiet && { quiet: true }) };
       transaction.set(path, closed);
-      if (step && !isEnded(step)) {
-        // Begun and not on record as done: it may have been.
-        const error = { code: 'outcome_unknown', message: 'the job ended while it was being done' };
-        const cut: StepRecord = { ...step, state: 'cancelled', finishedAt: now, ...(step.state === 'running' && { error }) };
-        transaction.set(jobPaths.step(tenantId, jobId, step.n), cut);
-      }
+      cutStep();
       if (job.lease) {
         transaction.set(jobPaths.signal(tenantId, jobId), { fence: job.lease.token, at: now }, { expireAt: new Date(now + signalKeptMs) });
       }
