@@ -148,8 +148,8 @@ export type DeadLetterSummary = Pick<DeadLetter, 'messageId' | 'attributes' | 'a
 
 /** Names what a plan would do, to be handed to {@link ControlPlane.apply} once a person has agreed to it. */
 export function digestOf(plan: Plan): string {
-  const { changes, unchanged, shared, problems } = plan;
+  const { changes, unchanged, shared, alerts, problems } = plan;
   return createHash('sha256')
-    .update(JSON.stringify([changes.map(({ id, kind, fields }) => [id, kind, fields]), unchanged, shared, problems.length]))
+    .update(JSON.stringify([changes.map(({ id, kind, fields }) => [id, kind, fields]), unchanged, shared, alerts, problems.length]))
     .digest('hex');
 }
