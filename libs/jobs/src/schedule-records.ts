@@ -66,7 +66,10 @@ export const schedulePaths = {
 } as const;
 
 /** The indexes that the queries of schedules need. */
-export const scheduleIndexes: readonly IndexDeclaration[] = [{ collection: 'schedules', scope: 'group', fields: ['state', 'armedAt'] }];
+export const scheduleIndexes: readonly IndexDeclaration[] = [
+  { collection: 'schedules', scope: 'group', fields: ['state', 'armedAt'] },
+  { collection: 'schedules', scope: 'group', fields: ['state', 'nextAt'] },
+];
 
 /** Names one occurrence: a pure function of the schedule and the time it was planned for, so that firing it twice is one event. */
 export function occurrenceId({ scheduleId }: Pick<ScheduleRecord, 'scheduleId'>, plannedAt: number): EventId {
