@@ -74,8 +74,7 @@ export class UsageRollUp {
 
   private async put(record: UsageRecord): Promise<void> {
     const keptMs = (await this.options.keptDaysOf(record.tenantId)) * dayMs;
-    const expireAt = new Date(Date.parse(record.day) + keptMs);
-    await this.documents.set(usagePaths.day(record.tenantId, record.day), record, { expireAt });
+    await this.documents.set(usagePaths.day(record.tenantId, record.day), record, { expireAt: new Date(Date.parse(record.day) + keptMs) });
   }
 
   private now(): number {

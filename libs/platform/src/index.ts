@@ -8,7 +8,7 @@ export { leasesOf } from './leases.js';
 export { openPlatform, platformOver, type Platform } from './platform.js';
 export { problemsOf, runApp } from './run-app.js';
 export type { Upkeep } from './schedules.js';
-export { HostHeartbeat } from './hosts/host-heartbeat.js';
+export { HostHeartbeat, type HostHeartbeatOptions } from './hosts/host-heartbeat.js';
 export { hostPaths, type HostRecord, type HostWork } from './hosts/host-record.js';
 export { memoryLimitBytes } from './hosts/memory-limit.js';
 export { upkeepSchedules } from './upkeep/upkeep-schedules.js';
