@@ -15,6 +15,7 @@ import {
   type TenantSummary,
   type TurnDetails,
   type TurnPage,
+  type UsageRecord,
   type WebhookRegistration,
 } from '@rockpool/console';
 import { errorCodes, RockpoolError, type ErrorCode, type EventId, type Problem, type ScheduleId, type TenantId } from '@rockpool/contracts';
@@ -53,6 +54,10 @@ export class HttpControlPlane extends ControlPlane {
 
   override tenant(id: TenantId): Promise<TenantDetails> {
     return this.#send(path`tenants/${id}`);
+  }
+
+  override usage(id: TenantId, days: number): Promise<UsageRecord[]> {
+    return this.#items(path`tenants/${id}/usage`, { query: { days } });
   }
 
   override async setSecret({ tenant, field }: SecretName, value: string): Promise<void> {

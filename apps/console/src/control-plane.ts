@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import type { DeadLetter, SecretName, StoredSpan, SubscriptionStats } from '@rockpool/cloud';
 import type { EventId, ScheduleId, TenantId } from '@rockpool/contracts';
 import type { InboxFilter, ReplyRecord, TurnRecord } from '@rockpool/conversations';
-import type { ScheduleRecord } from '@rockpool/jobs';
+import type { ScheduleRecord, UsageRecord } from '@rockpool/jobs';
 import type { BulkOperation, BulkPlan, BulkRequest } from '@rockpool/platform';
 import type { Alert } from '@rockpool/service';
 import type { AuditEntry, Plan, TenantSchedule, TenantsFile, TenantSpec } from '@rockpool/tenancy';
+
+export type { UsageRecord } from '@rockpool/jobs';
 
 /** What an operator wants to be true, with the values of the secrets that are not stored yet, by `owner/field`. */
 export interface ApplyRequest {
@@ -105,6 +107,8 @@ export abstract class ControlPlane {
   abstract apply(request: ApplyRequest, confirmed?: string): Promise<Plan>;
   abstract tenants(): Promise<TenantSummary[]>;
   abstract tenant(id: TenantId): Promise<TenantDetails>;
+  /** Of the latest days on which it used anything, newest first; today as of the last full hour or so. */
+  abstract usage(id: TenantId, days: number): Promise<UsageRecord[]>;
   abstract setSecret(name: SecretName, value: string): Promise<void>;
   abstract chatLink(id: TenantId, options?: { lifetimeMs?: number }): Promise<ChatLink>;
   /** Tells Telegram where each bot's updates go, with its secret. Below this URL, else the configured one; rejects with `invalid` when there is neither. */

@@ -2,7 +2,7 @@ import type { WebSessions } from '@rockpool/channels';
 import type { Cloud, SecretName, StoredSpan, TraceReader } from '@rockpool/cloud';
 import { Conflict, InvalidInput, NotFound, subscriptions, type EventId, type ScheduleId, type TenantId } from '@rockpool/contracts';
 import type { Inbox, InboxFilter, TurnRecord, Wakes } from '@rockpool/conversations';
-import type { ScheduleRecord, Schedules } from '@rockpool/jobs';
+import { usageOf, type ScheduleRecord, type Schedules, type UsageRecord } from '@rockpool/jobs';
 import { Alerts, type PlatformConfig } from '@rockpool/service';
 import {
   AuditLog,
@@ -122,6 +122,11 @@ export class LocalControlPlane extends ControlPlane {
       audit: entries.slice(-auditShown),
       auditIntact: intact,
     };
+  }
+
+  override async usage(id: TenantId, days: number): Promise<UsageRecord[]> {
+    await this.#tenant(id);
+    return usageOf(this.parts.cloud.documents, id, days);
   }
 
   override async setSecret(name: SecretName, value: string): Promise<void> {

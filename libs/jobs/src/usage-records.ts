@@ -1,3 +1,4 @@
+import type { Documents } from '@rockpool/cloud';
 import type { TenantId } from '@rockpool/contracts';
 
 /** What one model was used for. Cost in US dollars, of those turns whose model has a known price. */
@@ -40,3 +41,13 @@ export const usagePaths = {
   day: (tenantId: TenantId, day: string) => `tenants/${tenantId}/usage/${day}`,
   progress: 'upkeep/usage',
 } as const;
+
+/** What the tenant used on its latest days, newest first; a day on which nothing was used has none. Today is as of the last full hour or so. */
+export async function usageOf(documents: Documents, tenantId: TenantId, days: number): Promise<UsageRecord[]> {
+  const { items } = await documents.query<UsageRecord>({
+    from: { collection: usagePaths.days(tenantId) },
+    orderBy: { field: 'day', direction: 'desc' },
+    limit: days,
+  });
+  return items.map(({ data }) => data);
+}
