@@ -1,4 +1,4 @@
-import type { Plan, TenantChange } from '@rockpool/tenancy';
+import { removedKeptDays, type Plan, type TenantChange } from '@rockpool/tenancy';
 import { color } from './output.js';
 
 const marks = { added: ['green', '+'], changed: ['yellow', '~'], removed: ['red', '-'] } as const;
@@ -20,6 +20,11 @@ export function hasChanges({ changes, shared, alerts }: Plan): boolean {
 
 function changeLine({ id, kind, fields }: TenantChange): string {
   const [name, mark] = marks[kind];
-  const detail = kind === 'removed' ? ' (its data and secrets stay)' : fields.length > 0 ? `: ${fields.join(', ')}` : '';
+  const detail =
+    kind === 'removed'
+      ? ` (its data stays for ${removedKeptDays} days, its secrets stay)`
+      : fields.length > 0
+        ? `: ${fields.join(', ')}`
+        : '';
   return color(name, `${mark} ${id}${detail}`);
 }

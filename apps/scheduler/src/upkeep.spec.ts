@@ -126,7 +126,7 @@ describe('the schedules of the platform', () => {
     expect(await schedule('retention')).toMatchObject({ state: 'active', when: { expression: '23 3 * * *', timeZone: 'UTC' } });
   });
 
-  it('that an operator paused stay paused', async () => {
+  it('that were paused stay paused', async () => {
     await platform.schedules.pause(platformOwner, 'retention' as ScheduleId);
     await call('/internal/sweep');
     expect(await schedule('retention')).toMatchObject({ state: 'paused' });

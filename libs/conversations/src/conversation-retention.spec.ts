@@ -104,6 +104,15 @@ it('goes through many pages, of which some are young', async () => {
   expect(await run(30, 10)).toMatchObject({ turns: 0 });
 });
 
+it('forgets what shows the same beside the transcript', async () => {
+  await host.say('one');
+  const at = (daysAgo: number) => ({ at: new Date(Date.now() - daysAgo * days).toISOString() });
+  const feed = `${paths.conversation(alice, chat)}/feed`;
+  for (let n = 0; n < 300; n++) await host.documents.set(`${feed}/${n}`, at(n < 250 ? 40 : 20));
+  await new ConversationRetention(host.documents, ['feed']).run(alice, before(30, 10), live());
+  expect((await host.documents.query({ from: { collection: feed }, limit: 1000 })).items).toHaveLength(50);
+});
+
 it('forgets the summary of a conversation in which nothing was said for so long, and the next message begins anew', async () => {
   await host.say('one');
   await age(1, 40);

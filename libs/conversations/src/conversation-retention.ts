@@ -25,7 +25,11 @@ export interface ConversationsForgotten {
  * ledger or not at all. Repeats do no harm, and what a crash left is found again.
  */
 export class ConversationRetention {
-  constructor(private readonly documents: Documents) {}
+  constructor(
+    private readonly documents: Documents,
+    /** Collections below a conversation that show what was said, too: each document has `at`, ISO 8601 in UTC, and goes with the messages of its time. */
+    private readonly shown: readonly string[] = [],
+  ) {}
 
   async run(tenantId: TenantId, cutoffs: ConversationCutoffs, signal: AbortSignal): Promise<ConversationsForgotten> {
     const messages = await this.forgetMessages(tenantId, cutoffs.messagesBefore, signal);
@@ -72,6 +76,18 @@ export class ConversationRetention {
       }
     });
     return forgotten;
+  }
+
+  private async forgetShown(collection: string, before: number, signal: AbortSignal): Promise<void> {
+    const range = { field: 'at', lt: new Date(before).toISOString() };
+    for (let isMore = true; isMore && !signal.aborted;) {
+      const { items } = await this.documents.query({ from: { collection }, range, orderBy: { field: 'at' }, limit: pageSize });
+      isMore = items.length === pageSize;
+      if (items.length > 0)
+        await this.documents.transaction(async (transaction) => {
+          for (const { path } of items) transaction.delete(path);
+        });
+    }
   }
 
   private forgetSummary(path: string, before: number): Promise<void> {

@@ -42,7 +42,7 @@ interface Survey {
 }
 
 /**
- * Makes the stored tenants be what `tenants.yaml` says: all of them, and no others. A removed tenant keeps its data and secrets, and has them back
+ * Makes the stored tenants be what `tenants.yaml` says: all of them, and no others. A removed tenant keeps its secrets, and its data for `removedKeptDays`, and has them back
  * when it is added again.
  */
 export class TenantDirectory {

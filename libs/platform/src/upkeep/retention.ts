@@ -28,7 +28,7 @@ export class Retention {
     private readonly tenants: Tenants,
     private readonly now: () => number = Date.now,
   ) {
-    this.#conversations = new ConversationRetention(documents);
+    this.#conversations = new ConversationRetention(documents, ['feed']);
     this.#jobs = new JobRetention(documents);
   }
 
