@@ -61,6 +61,7 @@ export class ConversationRetention {
     await this.eachConversation(tenantId, signal, async ({ path, data }) => {
       // A summary says what was said: it goes when all of that may.
       if (data.summary !== undefined && data.updatedAt < before) await this.forgetSummary(path, before);
+      for (const name of this.shown) await this.forgetShown(`${path}/${name}`, before, signal);
       for (let isMore = data.messages > 0; isMore && !signal.aborted;) {
         const page = await this.documents.query<TranscriptRecord>({
           from: { collection: paths.messages(tenantId, data.conversationId) },
