@@ -29,6 +29,7 @@ const UPKEEP = Symbol('rockpool.upkeep');
 @Module({})
 export class SchedulerModule implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | undefined;
+  private made: Promise<void> | undefined;
 
   constructor(
     private readonly sweeps: Sweeps,
@@ -69,9 +70,9 @@ export class SchedulerModule implements OnApplicationBootstrap, OnApplicationShu
     };
   }
 
-  /** Where the schedules of the platform cannot be made now, the next sweep makes them. */
-  async onApplicationBootstrap(): Promise<void> {
-    await this.upkeep
+  /** Nobody waits for the schedules of the platform. Where they cannot be made now, the next sweep makes them. */
+  onApplicationBootstrap(): void {
+    this.made = this.upkeep
       .ensure()
       .catch((error: unknown) => this.log.warn({ error }, 'the schedules of the platform could not be made, and are tried again'));
     const { sweepEveryMs } = this.options;
@@ -82,9 +83,10 @@ export class SchedulerModule implements OnApplicationBootstrap, OnApplicationShu
     this.timer.unref();
   }
 
-  /** Waits for a sweep that is under way. */
+  /** Waits for what is under way. */
   async onApplicationShutdown(): Promise<void> {
     clearInterval(this.timer);
+    await this.made;
     await this.sweeps.idle();
   }
 }

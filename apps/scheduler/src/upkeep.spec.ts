@@ -44,6 +44,7 @@ beforeEach(async () => {
   if (!('config' in parsed)) throw new Error(JSON.stringify(parsed.problems));
   platform = await openPlatform(parsed.config, 'scheduler');
   service = await startApps('scheduler', platform, [schedulerApp.module(platform)], { silent: true });
+  await eventually('the schedules of the platform', async () => (await own()).length === upkeepSchedules.length || undefined);
 });
 afterEach(async () => {
   await service.close();

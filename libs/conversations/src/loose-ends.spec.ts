@@ -179,6 +179,18 @@ describe('beside running hosts', () => {
     expect((host.channel as RecordingChannel).visible).toEqual(['Help.']);
   });
 
+  it('an answer on record in several messages is finished in order, once', async () => {
+    const turn = await host.inbox.command(alice, messageOf(1, '/help'), 'help', (_, conversation) => ({ conversation, answer: 'Help.' }));
+    for (const n of [0, 1, 2]) {
+      const chunk = { text: `part ${n}`, payload: `part ${n}` };
+      const row: ReplyRecord = { n, key: `k${n}`, state: 'placing', chunk, unknownPlacements: 0, updatedAt: Date.now() };
+      await host.documents.set(paths.reply(alice, turn.eventId, n), row);
+    }
+    expect(await end(40 * minute)).toEqual({ ended: 1, unresolved: [] });
+    expect(host.channel.visible).toEqual(['part 0', 'part 1', 'part 2']);
+    expect(await rows()).toEqual(['sent', 'sent', 'sent']);
+  });
+
   it('a row whose turn is gone ends too', async () => {
     await waiting();
     await host.documents.delete(paths.turn(alice, first));

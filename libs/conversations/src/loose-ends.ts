@@ -53,6 +53,7 @@ export class LooseEnds {
   /** Goes through everything that is loose, or stops soon after the signal: the next run begins with the oldest again. */
   async end(signal: AbortSignal): Promise<LooseEndsResult> {
     const unresolved: UnresolvedReply[] = [];
+    const seen = new Set<string>();
     let ended = 0;
     for (const state of ['placing', 'placed'] as const) {
       let cursor: string | undefined;
@@ -65,7 +66,11 @@ export class LooseEnds {
           limit: pageSize,
           ...(cursor && { cursor }),
         });
-        const waiting = [...page.items];
+        // All rows of a turn come to an end together.
+        const waiting = page.items.filter((row) => {
+          const turn = turnPathOf(row);
+          return !seen.has(turn) && seen.add(turn);
+        });
         const work = async () => {
           for (let row = waiting.shift(); row && !signal.aborted; row = waiting.shift()) {
             const outcome = await this.endOne(row, signal);
@@ -81,7 +86,7 @@ export class LooseEnds {
   }
 
   private async endOne(row: Document<ReplyRecord>, signal: AbortSignal): Promise<'ended' | 'left' | UnresolvedReply> {
-    const turnPath = row.path.split('/').slice(0, -2).join('/');
+    const turnPath = turnPathOf(row);
     const turn = (await this.documents.get<TurnRecord>(turnPath))?.data;
     if (!turn) return this.failOrphan(row, turnPath);
     const { tenantId, eventId } = turn;
@@ -157,6 +162,10 @@ export class LooseEnds {
   private now(): number {
     return this.options.now?.() ?? Date.now();
   }
+}
+
+function turnPathOf({ path }: Document<ReplyRecord>): string {
+  return path.split('/').slice(0, -2).join('/');
 }
 
 function isSameRun(current: TurnRecord | undefined, turn: TurnRecord): boolean {
