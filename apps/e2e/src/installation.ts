@@ -80,6 +80,8 @@ interface InstallationOptions {
   readonly ledger?: Ledger;
   /** `off` for floods that no real chat would send. */
   readonly limits?: 'strict' | 'off';
+  /** Settings beside those that every installation has. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** The built product as it runs, with simulated Telegram, Slack and model beside it, and tenants applied. */
@@ -110,6 +112,7 @@ export class Installation {
       ROCKPOOL_TELEGRAM_API_URL: await telegram.start(),
       ROCKPOOL_SLACK_API_URL: `${await slack.start()}/api`,
       OPENAI_BASE_URL: `${await model.start()}/v1`,
+      ...options.settings,
     };
     const { processes, url, environment, stop, stack } = await (options.engine === 'google'
       ? startStack(beside, options.delivery)

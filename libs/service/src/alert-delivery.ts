@@ -65,10 +65,20 @@ export class AlertDelivery {
 
   private async through(way: OperatorChannel, signal: AbortSignal): Promise<number> {
     const id = `operators-${way.name}`;
+    const dueNow = async () => {
+      const all = await this.alerts.list();
+      return all.filter((alert) => alert.id !== id).flatMap((alert) => this.dueOf(alert, way.name) ?? []);
+    };
+    // Most minutes there is nothing to tell, and nothing is written.
+    if ((await dueNow()).length === 0) {
+      await this.alerts.clear(id);
+      return 0;
+    }
     if (!(await this.takeTurn(way))) return 0;
     let sent = 0;
     try {
-      const due = (await this.alerts.list()).filter((alert) => alert.id !== id).flatMap((alert) => this.dueOf(alert, way.name) ?? []);
+      // Somebody may have told of it before the turn was ours.
+      const due = await dueNow();
       const batches = due.length > singlyAtMost ? [due] : due.map((one) => [one]);
       for (const batch of batches) {
         if (signal.aborted) break;
