@@ -12,6 +12,7 @@ import {
 } from '@rockpool/conversations';
 import { JobKinds, JobRunner, Jobs, Schedules, type JobPlatform } from '@rockpool/jobs';
 import { Models, type ModelsConfig } from '@rockpool/models';
+import { HostHeartbeat, type HostHeartbeatOptions } from '@rockpool/platform';
 import { AUDIENCE, LOGGER, provide, Shutdown, type Logger } from '@rockpool/service';
 import { Credentials, Tenants } from '@rockpool/tenancy';
 import { DriveController } from './drive.controller.js';
@@ -40,6 +41,7 @@ export interface AgentHostOptions {
   readonly leases: LeaseOptions;
   readonly turnTimeoutMs: number;
   readonly promoteAfterMs: number;
+  readonly heartbeat: Omit<HostHeartbeatOptions, 'onWarning'>;
   readonly jobs: (process: { readonly kinds: JobKinds; readonly log: Logger }) => JobPlatform;
 }
 
@@ -48,9 +50,12 @@ export interface AgentHostOptions {
 export class AgentHostModule implements OnApplicationBootstrap {
   constructor(
     private readonly runtime: BuiltinRuntime,
+    private readonly heartbeat: HostHeartbeat,
     shutdown: Shutdown,
     drain: HostDrain,
   ) {
+    // The latest action runs first: what is drained is said to be done.
+    shutdown.onShutdown('take back the sign of life', () => heartbeat.stop());
     const drained = Promise.withResolvers<void>();
     shutdown.signal.addEventListener('abort', () => drained.resolve(drain.drain(shutdownGraceMs)), { once: true });
     shutdown.onShutdown('drain the agent host', () => drained.promise);
@@ -63,7 +68,13 @@ export class AgentHostModule implements OnApplicationBootstrap {
       providers: [
         provide(TenantProfiles, Tenants, Credentials),
         provide(Transcript, Documents),
-        provide(HostDrain),
+        provide(HostDrain, HostHeartbeat),
+        {
+          provide: HostHeartbeat,
+          useFactory: (documents: Documents, log: Logger) =>
+            new HostHeartbeat(documents, { ...options.heartbeat, onWarning: (message, error) => log.warn({ error }, message) }),
+          inject: [Documents, LOGGER],
+        },
         { provide: AUDIENCE, useValue: options.audience },
         { provide: FairPlaces, useValue: new FairPlaces(places) },
         {
@@ -117,5 +128,6 @@ export class AgentHostModule implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     void this.runtime.warm();
+    void this.heartbeat.start();
   }
 }

@@ -1,5 +1,5 @@
 import type { DynamicModule } from '@nestjs/common';
-import { leasesOf, type App, type Platform } from '@rockpool/platform';
+import { leasesOf, memoryLimitBytes, version, type App, type Platform } from '@rockpool/platform';
 import { AgentHostModule, type AgentHostOptions } from './agent-host.module.js';
 
 /** The pooled agent host. */
@@ -13,8 +13,13 @@ export const agentHostApp: App = {
   module: (platform) => agentHostModule(platform),
 };
 
+/** Signs of life come so often: while there is work, or always where the process is everybody's. */
+const beatEveryMs = { google: 20_000, embedded: 30_000 } as const;
+
 /** The agent host over an open platform. */
 export function agentHostModule({ config, audiences, jobsOf }: Platform, options: Partial<AgentHostOptions> = {}): DynamicModule {
+  const leases = leasesOf(config);
+  const limitBytes = memoryLimitBytes(config);
   return AgentHostModule.register({
     audience: audiences.agentHost,
     models: {
@@ -24,7 +29,18 @@ export function agentHostModule({ config, audiences, jobsOf }: Platform, options
       openaiBaseUrl: config.OPENAI_BASE_URL,
       openaiCompatibleModel: config.ROCKPOOL_OPENAI_COMPATIBLE_MODEL,
     },
-    leases: leasesOf(config),
+    leases,
+    heartbeat: {
+      id: leases.holder,
+      version,
+      everyMs: beatEveryMs[config.ROCKPOOL_ENGINE],
+      isSteady: config.ROCKPOOL_ENGINE === 'embedded',
+      // The embedded engine's one process is never ended by this, whoever looks after it.
+      isSupervised: config.ROCKPOOL_ENGINE === 'google' && config.ROCKPOOL_SUPERVISED,
+      memory: () => ({ rssBytes: process.memoryUsage.rss(), memoryLimitBytes: limitBytes }),
+      // The way down is the one that Cloud Run takes.
+      onDrainAsked: () => process.kill(process.pid, 'SIGTERM'),
+    },
     jobs: jobsOf,
     turnTimeoutMs: config.ROCKPOOL_TURN_TIMEOUT_MS,
     promoteAfterMs: config.ROCKPOOL_PROMOTE_AFTER_MS,

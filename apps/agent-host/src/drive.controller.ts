@@ -26,7 +26,7 @@ export class DriveController {
     const request = driveRequest.safeParse(body);
     if (!request.success) throw new InvalidInput('the drive request needs tenantId, conversationId and wakeId', { cause: request.error });
     const { tenantId, conversationId, wakeId } = request.data;
-    return this.drain.during((signal) =>
+    return this.drain.during('conversations', (signal) =>
       this.places.run(tenantId, signal, () => this.runner.drive(tenantId, conversationId, wakeId, signal)),
     );
   }

@@ -1,4 +1,5 @@
 import { crashPoint, RetryLater } from '@rockpool/contracts';
+import type { HostHeartbeat, HostWork } from '@rockpool/platform';
 
 /**
  * Ends a host's work within its shutdown time: turns that are about to be done may finish, the others are then aborted, which gives them back
@@ -9,10 +10,12 @@ export class HostDrain {
   private readonly running = new Set<Promise<unknown>>();
   private draining = false;
 
+  constructor(private readonly heartbeat: Pick<HostHeartbeat, 'during'>) {}
+
   /** Runs `work` with a signal that aborts when the host's time is over. Once the drain has begun, rejects with `RetryLater` instead. */
-  async during<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+  async during<Result>(sort: keyof HostWork, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
     if (this.draining) throw new RetryLater(1000, 'this agent host is shutting down');
-    const run = work(this.controller.signal);
+    const run = this.heartbeat.during(sort, () => work(this.controller.signal));
     this.running.add(run);
     try {
       return await run;

@@ -27,7 +27,7 @@ export class SliceController {
     const task = runJobSlice.safeParse(body);
     if (!task.success) throw new InvalidInput('a slice needs tenantId, jobId and slice', { cause: task.error });
     const deadline = Date.now() + longestSliceMs - travelMs;
-    const result = await this.drain.during((signal) => this.runner.slice(task.data, { signal, deadline }));
+    const result = await this.drain.during('slices', (signal) => this.runner.slice(task.data, { signal, deadline }));
     if (result.kind === 'held') throw new RetryLater(result.retryAfterMs, 'the job is held');
     if (result.kind === 'given-back') throw new RetryLater(givenBackMs, 'this agent host is shutting down');
     return result;

@@ -51,6 +51,18 @@ describe('rockpool apply', () => {
     );
   });
 
+  it('says what changes in how operators are told, and shows no secret of it', async () => {
+    await writeFile(join(folder, 'slack.txt'), 'https://hooks.slack.com/services/T/B/not-to-be-shown');
+    await writeFile(tenantsYaml(), `${file}alerts:\n  slack: { webhookUrl: file://slack.txt }\n`);
+    const { code, out } = await rockpool('apply', tenantsYaml(), ...here());
+    expect(code).toBe(0);
+    expect(out).toContain('~ alerts: slack, secrets.alerts-slack-webhook-url');
+    expect(out).not.toContain('not-to-be-shown');
+    expect((await rockpool('apply', tenantsYaml(), ...here())).out).toContain('Nothing to do.');
+    await writeFile(tenantsYaml(), file);
+    expect((await rockpool('apply', tenantsYaml(), ...here())).out).toContain('~ alerts: slack\n');
+  });
+
   it('writes nothing with --dry-run', async () => {
     expect((await rockpool('apply', tenantsYaml(), '--dry-run', ...here())).out).toContain('+ alice');
     expect(await rockpool('tenants', '--json', ...here())).toMatchObject({ code: 0, out: '[]\n' });
@@ -91,6 +103,17 @@ describe('the other commands', () => {
     expect(out).not.toMatch(/AAA|hook-1/);
     expect(JSON.parse((await rockpool('inbox', '--json', ...here())).out)).toEqual({ items: [] });
     expect((await rockpool('dead-letters', ...here())).out).toBe('There is none.\n');
+  });
+
+  it('show what was used, which is nothing yet', async () => {
+    await rockpool('apply', tenantsYaml(), ...here());
+    expect((await rockpool('usage', 'alice', ...here())).out).toContain('Nothing was used yet.');
+    expect(JSON.parse((await rockpool('usage', '--json', ...here())).out)).toEqual([
+      { tenant: 'alice', turns: 0, jobs: 0, inputTokens: 0, outputTokens: 0, jobTokens: 0, costUsd: 0 },
+    ]);
+    expect((await rockpool('usage', ...here())).out).toMatch(/TENANT +TURNS[^]*alice +0/);
+    expect(await rockpool('usage', 'nobody', ...here())).toMatchObject({ code: 1, err: 'there is no tenant nobody' });
+    expect(await rockpool('usage', '--days', '0', ...here())).toMatchObject({ code: 2 });
   });
 
   it('end with 1 for what does not exist, 2 for wrong usage, 69 where nothing is', async () => {

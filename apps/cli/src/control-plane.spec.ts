@@ -69,6 +69,27 @@ describe.each(['in this process', 'of a running instance'])('the control plane %
     });
   });
 
+  it('shows what a tenant used, the latest days first', async () => {
+    const used = (day: string) => ({
+      tenantId: alice,
+      day,
+      turns: 2,
+      jobs: 1,
+      inputTokens: 10,
+      outputTokens: 5,
+      jobTokens: 100,
+      costUsd: 0.5,
+      models: { 'test/small': { turns: 2, inputTokens: 10, outputTokens: 5, costUsd: 0.25 } },
+      computedAt: 1,
+    });
+    expect(await controlPlane.usage(alice, 31)).toEqual([]);
+    for (const day of ['2026-11-01', '2026-11-03', '2026-11-02'])
+      await platform.cloud.documents.set(`tenants/alice/usage/${day}`, used(day));
+    expect((await controlPlane.usage(alice, 2)).map(({ day }) => day)).toEqual(['2026-11-03', '2026-11-02']);
+    expect((await controlPlane.usage(alice, 31))[2]).toEqual(used('2026-11-01'));
+    await expect(controlPlane.usage('nobody' as TenantId, 31)).rejects.toMatchObject({ code: 'not_found' });
+  });
+
   it('stores a secret, and refuses one that cannot be right', async () => {
     await controlPlane.setSecret({ tenant: 'alice', field: 'http-secret' }, 'whsec_BBBB');
     expect((await controlPlane.tenant(alice)).secrets).toMatchObject([{ field: 'http-secret', version: 2 }]);

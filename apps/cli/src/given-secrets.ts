@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import {
+  alertSecretSlots,
   secretSlots,
   sharedSecretSlots,
   type SecretSlot,
@@ -33,6 +34,7 @@ export async function readGivenSecrets(
     else if (read.value !== undefined) values[`${name.tenant}/${name.field}`] = read.value;
   };
   for (const slot of sharedSecretSlots(file.shared)) await take(slot, ['shared']);
+  for (const slot of alertSecretSlots(file.alerts)) await take(slot, ['alerts']);
   for (const [id, spec] of Object.entries(file.tenants) as [TenantId, TenantSpec][]) {
     for (const slot of secretSlots(id, spec)) await take(slot, ['tenants', id]);
   }

@@ -17,6 +17,7 @@ import {
   type TenantSummary,
   type TurnDetails,
   type TurnPage,
+  type UsageRecord,
   type WebhookRegistration,
 } from '@rockpool/console';
 import type { EventId, ScheduleId, TenantId } from '@rockpool/contracts';
@@ -50,6 +51,10 @@ export class HttpControlPlane extends ControlPlane {
 
   override tenant(id: TenantId): Promise<TenantDetails> {
     return this.#api.send(path`tenants/${id}`);
+  }
+
+  override usage(id: TenantId, days: number): Promise<UsageRecord[]> {
+    return this.#api.items(path`tenants/${id}/usage`, { query: { days } });
   }
 
   override async setSecret({ tenant, field }: SecretName, value: string): Promise<void> {

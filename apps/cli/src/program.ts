@@ -11,6 +11,7 @@ import { registerSecrets } from './secrets.js';
 import { registerStart } from './start.js';
 import { registerTenants } from './tenants.js';
 import { registerTrace } from './trace.js';
+import { registerUsage } from './usage.js';
 import { version } from './version.js';
 
 /** The command line. What a command needs is loaded when it runs, so that `--help` answers at once. */
@@ -26,6 +27,7 @@ export function createProgram(): Command {
     registerChat,
     registerApply,
     registerTenants,
+    registerUsage,
     registerSecrets,
     registerJobs,
     registerSchedules,

@@ -42,6 +42,7 @@ const matrix: Readonly<Record<string, readonly string[] | typeof anyone>> = {
   'POST /api/v1/webhooks': ['admin token'],
   'GET /api/v1/tenants': ['admin token'],
   'GET /api/v1/tenants/:id': ['admin token'],
+  'GET /api/v1/tenants/:id/usage': ['admin token'],
   'PUT /api/v1/tenants/:owner/secrets/:field': ['admin token'],
   'POST /api/v1/tenants/:id/chat-links': ['admin token'],
   'GET /api/v1/jobs': ['admin token'],

@@ -8,7 +8,7 @@ import { CommandFailure, exitCodes } from './exit-codes.js';
 import { readGivenSecrets } from './given-secrets.js';
 import { addressOf, withInstance, type Connection } from './instance.js';
 import { color, print, printJson, table } from './output.js';
-import { planText } from './plan-text.js';
+import { hasChanges, planText } from './plan-text.js';
 
 /** Addresses shown of so many tenants at most; `rockpool tenants show` has the others. */
 const addressesShown = 20;
@@ -38,7 +38,7 @@ export async function runApply(fileName: string, options: ApplyOptions): Promise
         process.exitCode = exitCodes.problem;
         return;
       }
-      const changes = plan.changes.length + plan.shared.length > 0;
+      const changes = hasChanges(plan);
       const go = !options.dryRun && (!changes || (await agreed(options)));
       if (go && changes) await controlPlane.apply(request, digestOf(plan));
       const webhooks = go && options.setWebhooks ? await controlPlane.registerWebhooks(connection.config.ROCKPOOL_PUBLIC_URL) : [];
@@ -80,7 +80,7 @@ async function report(
   plan: Plan,
   webhooks: readonly WebhookRegistration[],
 ): Promise<void> {
-  print(plan.changes.length + plan.shared.length > 0 ? 'Applied.' : 'Nothing to do.');
+  print(hasChanges(plan) ? 'Applied.' : 'Nothing to do.');
   const base = addressOf(connection, connection.config.ROCKPOOL_PUBLIC_URL ?? (await connection.controlPlane.status()).publicUrl);
   const addresses = Object.entries(tenants)
     .slice(0, addressesShown)

@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import type { DeadLetter, SecretName, StoredSpan, SubscriptionStats } from '@rockpool/cloud';
 import type { EventId, ScheduleId, TenantId } from '@rockpool/contracts';
 import type { InboxFilter, ReplyRecord, TurnRecord } from '@rockpool/conversations';
-import type { ScheduleRecord } from '@rockpool/jobs';
+import type { ScheduleRecord, UsageRecord } from '@rockpool/jobs';
 import type { BulkOperation, BulkPlan, BulkRequest } from '@rockpool/platform';
 import type { Alert } from '@rockpool/service';
 import type { AuditEntry, Plan, TenantSchedule, TenantsFile, TenantSpec } from '@rockpool/tenancy';
 import type { JobControl } from './job-control.js';
+
+export type { UsageRecord } from '@rockpool/jobs';
 
 /** What an operator wants to be true, with the values of the secrets that are not stored yet, by `owner/field`. */
 export interface ApplyRequest {
@@ -111,6 +113,8 @@ export abstract class ControlPlane {
   abstract apply(request: ApplyRequest, confirmed?: string): Promise<Plan>;
   abstract tenants(): Promise<TenantSummary[]>;
   abstract tenant(id: TenantId): Promise<TenantDetails>;
+  /** Of the latest days on which it used anything, newest first; today as of the last full hour or so. */
+  abstract usage(id: TenantId, days: number): Promise<UsageRecord[]>;
   abstract setSecret(name: SecretName, value: string): Promise<void>;
   abstract chatLink(id: TenantId, options?: { lifetimeMs?: number }): Promise<ChatLink>;
   /** Tells Telegram where each bot's updates go, with its secret. Below this URL, else the configured one; rejects with `invalid` when there is neither. */
@@ -160,8 +164,8 @@ export type DeadLetterSummary = Pick<DeadLetter, 'messageId' | 'attributes' | 'a
 
 /** Names what a plan would do, to be handed to {@link ControlPlane.apply} once a person has agreed to it. */
 export function digestOf(plan: Plan): string {
-  const { changes, unchanged, shared, problems } = plan;
+  const { changes, unchanged, shared, alerts, problems } = plan;
   return createHash('sha256')
-    .update(JSON.stringify([changes.map(({ id, kind, fields }) => [id, kind, fields]), unchanged, shared, problems.length]))
+    .update(JSON.stringify([changes.map(({ id, kind, fields }) => [id, kind, fields]), unchanged, shared, alerts, problems.length]))
     .digest('hex');
 }

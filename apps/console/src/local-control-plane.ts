@@ -11,7 +11,7 @@ import {
   type TenantId,
 } from '@rockpool/contracts';
 import type { Inbox, InboxFilter, TurnRecord, Wakes } from '@rockpool/conversations';
-import type { Jobs, ScheduleRecord, Schedules } from '@rockpool/jobs';
+import { usageOf, type Jobs, type ScheduleRecord, type Schedules, type UsageRecord } from '@rockpool/jobs';
 import { Alerts, type PlatformConfig } from '@rockpool/service';
 import {
   AuditLog,
@@ -137,6 +137,11 @@ export class LocalControlPlane extends ControlPlane {
       audit: entries.slice(-auditShown),
       auditIntact: intact,
     };
+  }
+
+  override async usage(id: TenantId, days: number): Promise<UsageRecord[]> {
+    await this.#tenant(id);
+    return usageOf(this.parts.cloud.documents, id, days);
   }
 
   override async setSecret(name: SecretName, value: string): Promise<void> {

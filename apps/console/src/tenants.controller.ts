@@ -1,5 +1,6 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Put, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Put, Query, UseGuards } from '@nestjs/common';
 import { tenantId, type TenantId } from '@rockpool/contracts';
+import type { UsageRecord } from '@rockpool/jobs';
 import { tenantsFile, type Plan, type TenantsFile } from '@rockpool/tenancy';
 import { z } from 'zod';
 import { AdminGuard } from './admin.guard.js';
@@ -23,6 +24,8 @@ const chatLinkBody = z
       .optional(),
   })
   .optional();
+
+const usageQuery = z.object({ days: z.coerce.number().pipe(z.int().min(1).max(800)).default(31) });
 
 /** The desired state: tenants, their secrets, links and webhooks. */
 @Controller('api/v1')
@@ -51,6 +54,14 @@ export class TenantsController {
   @Get('tenants/:id')
   show(@Param('id', { schema: tenantId }) id: TenantId): Promise<TenantDetails> {
     return this.controlPlane.tenant(id);
+  }
+
+  @Get('tenants/:id/usage')
+  async usage(
+    @Param('id', { schema: tenantId }) id: TenantId,
+    @Query({ schema: usageQuery }) { days }: z.output<typeof usageQuery>,
+  ): Promise<{ items: UsageRecord[] }> {
+    return { items: await this.controlPlane.usage(id, days) };
   }
 
   /** The owner may be `platform`, or a tenant that is still to be applied. */

@@ -80,7 +80,7 @@ interface InstallationOptions {
   readonly ledger?: Ledger;
   /** `off` for floods that no real chat would send. */
   readonly limits?: 'strict' | 'off';
-  /** Settings of the product, on top of what an installation has. */
+  /** Settings beside those that every installation has. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 

@@ -11,10 +11,11 @@ export const schedulerApp: App = {
     ROCKPOOL_AGENT_HOST_URL: 'jobs that it takes up go on there',
     ROCKPOOL_SCHEDULER_URL: 'it is its own address, and it accepts tokens for this one only',
   }),
-  module: ({ config, audiences, jobsOf }) =>
+  module: ({ config, audiences, jobsOf, upkeepOf }) =>
     SchedulerModule.register({
       audience: audiences.scheduler,
       jobSweep: (log) => jobsOf({ log }).sweep,
+      upkeep: (log) => upkeepOf({ log }),
       worksInBulk: config.ROCKPOOL_ENGINE === 'google',
       // On Cloud Run nothing runs between requests: there Cloud Scheduler keeps the time.
       ...(config.K_SERVICE === undefined && { sweepEveryMs }),

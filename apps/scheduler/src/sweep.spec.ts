@@ -13,7 +13,7 @@ import {
 } from '@rockpool/contracts';
 import { Inbox, paths } from '@rockpool/conversations';
 import { openPlatform, operationPath, startApps, type BulkOperation, type Platform } from '@rockpool/platform';
-import { Alerts, parseConfig, type RunningService } from '@rockpool/service';
+import { Alerts, parseConfig, type Logger, type RunningService } from '@rockpool/service';
 import { schedulerApp } from './app.js';
 import { SchedulerModule } from './scheduler.module.js';
 import type { Swept } from './sweeps.js';
@@ -84,7 +84,11 @@ async function wakes(count: number): Promise<void> {
   await enough.promise;
 }
 
-const options = () => ({ audience: schedulerAudience, jobSweep: () => platform.jobsOf({}).sweep });
+const options = () => ({
+  audience: schedulerAudience,
+  jobSweep: () => platform.jobsOf({}).sweep,
+  upkeep: (log: Logger) => platform.upkeepOf({ log }),
+});
 
 const start = async () => {
   service = await startApps('scheduler', platform, [schedulerApp.module(platform)], { silent: true });

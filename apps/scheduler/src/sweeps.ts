@@ -1,4 +1,5 @@
 import type { JobSweep, JobSweepResult, ScheduleSweep } from '@rockpool/jobs';
+import type { Upkeep } from '@rockpool/platform';
 import type { BulkSweep } from './bulk-sweep.js';
 import type { StrandedSweep } from './stranded-sweep.js';
 
@@ -17,6 +18,7 @@ interface Parts {
   readonly stranded: StrandedSweep;
   readonly schedules: ScheduleSweep;
   readonly jobs: JobSweep;
+  readonly upkeep: Pick<Upkeep, 'ensure'>;
   /** Absent where a console in this process does that work. */
   readonly bulk: BulkSweep | undefined;
 }
@@ -42,8 +44,8 @@ export class Sweeps {
 
   private async all(): Promise<Swept> {
     const until = AbortSignal.any([this.stopping, AbortSignal.timeout(bulkForMs)]);
-    const { stranded, schedules, jobs, bulk } = this.parts;
-    const sweeps = [stranded.sweep(), schedules.run(until), jobs.run(until), bulk?.sweep(until)] as const;
+    const { stranded, schedules, jobs, upkeep, bulk } = this.parts;
+    const sweeps = [stranded.sweep(), schedules.run(until), jobs.run(until), upkeep.ensure(), bulk?.sweep(until)] as const;
     await Promise.allSettled(sweeps);
     const [woken, rearmed, mended] = await Promise.all(sweeps);
     return { woken, rearmed, jobs: mended };

@@ -128,7 +128,7 @@ module "iam" {
   tenant_secrets    = { for name, app in local.apps : name => app.tenantSecrets }
   documents         = toset([for name, app in local.apps : name if app.documents])
   database_id       = module.firestore.database_id
-  metrics_readers   = toset([for name, app in local.apps : name if app.operatesBus])
+  metrics_readers   = toset([for name, app in local.apps : name if app.watchesBus])
   dedicated_tenants = toset(keys(local.dedicated))
   deployers         = var.deployers
 }

@@ -40,6 +40,8 @@ export interface AppSpec {
   readonly consumes: readonly string[];
   /** Lists, replays and removes dead letters of every subscription, and sees how far each is behind. */
   readonly operatesBus: boolean;
+  /** Sees how far each subscription is behind and how many dead letters it has, and touches none. */
+  readonly watchesBus: boolean;
   /** Apps that it sends requests to, itself or through a task. */
   readonly calls: readonly AppName[];
   readonly createsTasksIn: readonly QueueName[];
@@ -78,6 +80,7 @@ export const apps = {
     publishes: ['inbound-messages'],
     consumes: [],
     operatesBus: false,
+    watchesBus: false,
     calls: [],
     createsTasksIn: [],
     triggers: [],
@@ -95,6 +98,7 @@ export const apps = {
     publishes: ['conversation-wakes'],
     consumes: [subscriptions.receive.name, subscriptions.drive.name],
     operatesBus: false,
+    watchesBus: false,
     // A job that is cancelled or a schedule that is resumed in a chat: a task calls the app in the name of whoever made it.
     calls: ['agent-host', 'scheduler'],
     createsTasksIn: tasksOfJobs,
@@ -113,6 +117,7 @@ export const apps = {
     publishes: ['conversation-wakes'],
     consumes: [],
     operatesBus: false,
+    watchesBus: false,
     calls: ['agent-host', 'scheduler'],
     createsTasksIn: tasksOfJobs,
     triggers: [],
@@ -142,13 +147,15 @@ export const apps = {
     publishes: ['conversation-wakes'],
     consumes: [],
     operatesBus: false,
+    // The watchdog tells of dead letters.
+    watchesBus: true,
     calls: ['agent-host', 'scheduler'],
     createsTasksIn: tasksOfJobs,
     triggers: [{ name: 'sweep', path: '/internal/sweep', cron: '* * * * *', deadlineSeconds: 120 }],
     documents: true,
     // A task's payload that is too large for the queue goes there.
     blobs: true,
-    // What is left unsaid at a channel is said by the sweep.
+    // What is left unsaid at a channel is said by upkeep, which tells operators, too.
     tenantSecrets: 'read',
     variables: [...engineVariables, 'ROCKPOOL_AGENT_HOST_URL', 'ROCKPOOL_SCHEDULER_URL'],
     secretVariables: [],
@@ -159,6 +166,7 @@ export const apps = {
     publishes: ['conversation-wakes', 'inbound-messages'],
     consumes: [],
     operatesBus: true,
+    watchesBus: true,
     calls: ['agent-host', 'scheduler'],
     createsTasksIn: tasksOfJobs,
     triggers: [],

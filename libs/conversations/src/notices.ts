@@ -1,5 +1,5 @@
 import type { Excess } from './message-limits.js';
-import type { TurnRecord } from './records.js';
+import type { TurnRecord, TurnState } from './records.js';
 
 /** What the platform itself says to a person, in Markdown. Never a detail of the fault: that is in the inbox, for the operator. */
 
@@ -19,6 +19,20 @@ export function failureNotice(code: string): string {
       return '⚠️ I tried several times and could not answer this message. I set it aside for the operator; you can go on writing.';
     default:
       return '⚠️ I could not answer this message. Trying again will not help until the operator of this assistant has looked at it; you can go on writing.';
+  }
+}
+
+/** What is put into a message that a turn left empty when it ended. */
+export function endedNotice(state: TurnState): string {
+  switch (state) {
+    case 'discarded':
+      return '🗂 The operator of this assistant set this message aside: it will not be answered. You can go on writing.';
+    case 'cancelled':
+      return stoppedNotice('');
+    case 'done':
+      return '_Answered in another message._';
+    default:
+      return failureNotice(state);
   }
 }
 

@@ -173,6 +173,7 @@ export function sentAtOf({ sentAt, receivedAt }: InboundMessage): number {
 export const unrouted = '_unrouted' as TenantId;
 
 export const paths = {
+  conversations: (tenantId: TenantId) => `tenants/${tenantId}/conversations`,
   conversation: (tenantId: TenantId, conversationId: ConversationId) => `tenants/${tenantId}/conversations/${conversationId}`,
   messages: (tenantId: TenantId, conversationId: ConversationId) => `tenants/${tenantId}/conversations/${conversationId}/messages`,
   message: (tenantId: TenantId, conversationId: ConversationId, n: number) =>
@@ -192,8 +193,11 @@ export const paths = {
 export const conversationIndexes: readonly IndexDeclaration[] = [
   { collection: 'turns', scope: 'collection', fields: ['conversationId', 'open', 'seq'] },
   { collection: 'turns', scope: 'group', fields: ['open', 'receivedAt'] },
+  { collection: 'turns', scope: 'collection', fields: ['open', 'receivedAt'] },
   { collection: 'turns', scope: 'collection', fields: ['sender', 'sentAt'] },
   { collection: 'messages', scope: 'collection', fields: ['session', 'n'] },
+  { collection: 'conversations', scope: 'group', fields: ['lease.expiresAt'] },
+  { collection: 'replies', scope: 'group', fields: ['state', 'updatedAt'] },
   ...(['collection', 'group'] as const).flatMap((scope) => [
     { collection: 'turns', scope, fields: ['receivedAt'] },
     { collection: 'turns', scope, fields: ['state', 'receivedAt'] },

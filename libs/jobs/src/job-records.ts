@@ -196,6 +196,7 @@ export const jobIndexes: readonly IndexDeclaration[] = [
   { collection: 'jobs', scope: 'group', fields: ['open', 'dueAt'] },
   { collection: 'jobs', scope: 'group', fields: ['unsettled', 'updatedAt'] },
   { collection: 'jobs', scope: 'group', fields: ['line'] },
+  { collection: 'jobs', scope: 'group', fields: ['finishedAt'] },
   { collection: 'jobs', scope: 'collection', fields: ['parent.jobId', 'parent.step'] },
   { collection: 'jobs', scope: 'collection', fields: ['parent.jobId', 'open'] },
   ...(['collection', 'group'] as const).flatMap((scope) => [

@@ -9,7 +9,7 @@ import { audiencesOf, type Audiences } from './audiences.js';
 import { BusWakes } from './bus-wakes.js';
 import { openEngine, type Engine } from './engine.js';
 import { jobsOf, type JobsOfProcess } from './jobs.js';
-import { schedulesOf } from './schedules.js';
+import { schedulesOf, type Upkeep } from './schedules.js';
 
 /** The open engine and the parts that apps share. Whoever opened it closes it. */
 export interface Platform {
@@ -24,6 +24,8 @@ export interface Platform {
   readonly audiences: Audiences;
   readonly schedules: Schedules;
   readonly firing: ScheduleFiring;
+  /** For the scheduler: it alone does upkeep. */
+  upkeepOf(process: { readonly log: Pick<Logger, 'info' | 'warn'> }): Upkeep;
   readonly jobs: Jobs;
   jobsOf(process: JobsOfProcess): JobPlatform;
   /** Where the latest traces are kept; absent where they are exported only. */
@@ -70,7 +72,7 @@ export function platformOver(
     slackApiUrl: config.ROCKPOOL_SLACK_API_URL,
     feed: new WebFeed(cloud.documents),
   });
-  const parts = { config, cloud, tenants, inbox, wakes, channels, audiences };
+  const parts = { config, cloud, tenants, credentials, inbox, wakes, channels, audiences };
   const jobs = jobsOf(parts);
   let url = `http://127.0.0.1:${config.PORT}`;
   return {

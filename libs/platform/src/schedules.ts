@@ -1,6 +1,6 @@
 import { thisProcess, type Cloud } from '@rockpool/cloud';
 import { fireSchedulePath, TerminalError } from '@rockpool/contracts';
-import type { Inbox, Wakes } from '@rockpool/conversations';
+import type { Inbox, ReplyChannels, Wakes } from '@rockpool/conversations';
 import {
   ConversationInbox,
   fromFile,
@@ -13,28 +13,52 @@ import {
   type Occurrence,
   type PromptEffect,
 } from '@rockpool/jobs';
-import type { PlatformConfig } from '@rockpool/service';
-import type { Tenants } from '@rockpool/tenancy';
+import type { Logger, PlatformConfig } from '@rockpool/service';
+import type { Credentials, Tenants } from '@rockpool/tenancy';
 import type { Audiences } from './audiences.js';
 import { nameInFile } from './schedules-of-file.js';
+import { upkeepFunctions } from './upkeep/upkeep-functions.js';
+import { ensureUpkeep } from './upkeep/upkeep-schedules.js';
 
 interface Parts {
   readonly config: PlatformConfig;
   readonly cloud: Cloud;
   readonly tenants: Tenants;
+  readonly credentials: Credentials;
+  readonly channels: ReplyChannels;
   readonly inbox: Inbox;
   readonly wakes: Wakes;
   readonly audiences: Audiences;
 }
 
+/** Schedules as the process that fires them has them. */
+export interface Upkeep {
+  /** Knows the platform's own functions, too. */
+  readonly firing: ScheduleFiring;
+  /** Makes the platform's own schedules, where they are not made yet. Bears being repeated. */
+  ensure(): Promise<void>;
+}
+
 /** Schedules over an open engine. Their tasks go to the scheduler: to its URL on Google, to the process that delivers them on the embedded engine. */
-export function schedulesOf({ config, cloud, tenants, inbox, wakes, audiences }: Parts): { schedules: Schedules; firing: ScheduleFiring } {
+export function schedulesOf({ config, cloud, tenants, credentials, channels, inbox, wakes, audiences }: Parts): {
+  schedules: Schedules;
+  firing: ScheduleFiring;
+  upkeepOf: (process: { readonly log: Pick<Logger, 'info' | 'warn'> }) => Upkeep;
+} {
   const { documents } = cloud;
   const scheduler = (config.ROCKPOOL_ENGINE === 'google' ? config.ROCKPOOL_SCHEDULER_URL : undefined) ?? thisProcess;
   const tasks = new ScheduleTasks(cloud.tasks, { url: scheduler + fireSchedulePath, audience: audiences.scheduler });
   const prompts = new TenantPrompts(tenants, new InboxSchedulePrompts(new ConversationInbox(documents, inbox, wakes, systemClock)));
   const firing = new ScheduleFiring(documents, tasks, prompts, new Map(), systemClock);
-  return { schedules: new Schedules(documents, tasks, firing, systemClock), firing };
+  const schedules = new Schedules(documents, tasks, firing, systemClock);
+  const upkeepOf = ({ log }: { readonly log: Pick<Logger, 'info' | 'warn'> }): Upkeep => {
+    const functions = upkeepFunctions({ config, cloud, tenants, credentials, channels, inbox, log });
+    return {
+      firing: new ScheduleFiring(documents, tasks, prompts, functions, systemClock),
+      ensure: () => ensureUpkeep(schedules),
+    };
+  };
+  return { schedules, firing, upkeepOf };
 }
 
 /** Lets no schedule of a tenant speak that is removed or suspended, nor one that `tenants.yaml` does not describe any more. */

@@ -101,6 +101,7 @@ function machineDefaults(given: Environment): Record<string, string> {
   const keyName = createHash('sha256').update(dataFolder).digest('hex').slice(0, 16);
   return {
     ROCKPOOL_HOST: given['K_SERVICE'] ? '0.0.0.0' : '127.0.0.1',
+    ROCKPOOL_SUPERVISED: String(given['K_SERVICE'] !== undefined),
     ...(given['ROCKPOOL_ENGINE'] !== 'google' && { ROCKPOOL_SPOOL_DIR: join(dataFolder, 'spool') }),
     ...(given['GOOGLE_CLOUD_PROJECT'] !== undefined && { ROCKPOOL_BUCKET: `${given['GOOGLE_CLOUD_PROJECT']}-rockpool` }),
     ROCKPOOL_BUS_DELIVERY: given['K_SERVICE'] ? 'push' : 'pull',

@@ -1,4 +1,5 @@
-export * from './alerts.js';
+export { AlertDelivery, type OperatorChannel, type OperatorNotice } from './alert-delivery.js';
+export { Alerts, type Alert, type AlertFacts } from './alerts.js';
 export * from './cloud.module.js';
 export * from './config.js';
 export * from './event-publisher.js';

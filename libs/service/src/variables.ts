@@ -87,6 +87,16 @@ export const platformConfig = z.object({
     group: 'Service',
     description: 'Time to finish what is being done after SIGTERM or Ctrl-C. Cloud Run kills after 10 s.',
   }),
+  ROCKPOOL_SUPERVISED: variable(
+    oneOf('true', 'false').transform((value) => value === 'true'),
+    {
+      group: 'Service',
+      description:
+        'Whether something starts this process anew when it ends, such as a container with a restart policy. An agent host that is, and has a process of its own, is asked to end when its memory is full.',
+      defaultText: 'true on Cloud Run, else false',
+      example: 'true',
+    },
+  ),
 
   ROCKPOOL_ENGINE: variable(oneOf('embedded', 'google').prefault('embedded'), {
     group: 'Storage',

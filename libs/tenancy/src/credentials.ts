@@ -21,6 +21,13 @@ export interface Endpoint {
 /** A tenant's own keys by provider; what is missing falls to the platform's. */
 export type ModelKeys = Partial<Record<'anthropic' | 'openai' | 'google' | 'openai-compatible', string>>;
 
+/** Where operators are told, with what it takes: `undefined` members are not set up. */
+export interface AlertAccess {
+  readonly telegram?: { readonly botToken: string; readonly chatId: string };
+  readonly slack?: { readonly webhookUrl: string } | { readonly botToken: string; readonly channel: string };
+  readonly webhook?: { readonly url: string; readonly secret: string };
+}
+
 /** With 30 s at most for the tenant's settings, a secret that was changed or disabled is gone from every instance within a minute. */
 const maxAgeMs = 20_000;
 
@@ -127,6 +134,22 @@ export class Credentials {
     return [...(telegram ? (['telegram'] as const) : []), ...(slack ? (['slack'] as const) : [])];
   }
 
+  /** Where operators are told. One whose secret is not stored is left out. */
+  async alertAccess(): Promise<AlertAccess> {
+    const { telegram, slack, webhook } = (await this.#platformRecord())?.alerts ?? {};
+    const value = async (ref: string | undefined) => (ref === undefined ? undefined : this.#newest(ref));
+    const botToken = await value(telegram?.botToken);
+    const webhookUrl = await value(slack?.webhookUrl);
+    const slackToken = await value(slack?.botToken);
+    const secret = await value(webhook?.secret);
+    return {
+      ...(telegram && botToken && { telegram: { botToken, chatId: telegram.chatId } }),
+      ...(webhookUrl && { slack: { webhookUrl } }),
+      ...(slackToken && slack?.channel !== undefined && { slack: { botToken: slackToken, channel: slack.channel } }),
+      ...(webhook && secret && { webhook: { url: webhook.url, secret } }),
+    };
+  }
+
   async #sharedEndpoint(channel: ChannelName): Promise<Endpoint | undefined> {
     const { telegram, slack } = await this.#shared();
     if (channel === 'telegram' && telegram) return this.#telegramEndpoint(telegram.botToken, telegram.webhookSecret);
@@ -152,8 +175,11 @@ export class Credentials {
   }
 
   async #shared(): Promise<SharedSettings> {
-    const record = await this.#platform.get(platformPath, async () => (await this.documents.get<PlatformRecord>(platformPath))?.data);
-    return record?.shared ?? {};
+    return (await this.#platformRecord())?.shared ?? {};
+  }
+
+  #platformRecord(): Promise<PlatformRecord | undefined> {
+    return this.#platform.get(platformPath, async () => (await this.documents.get<PlatformRecord>(platformPath))?.data);
   }
 
   async #newest(ref: string, tenantVersion?: string): Promise<string | undefined> {

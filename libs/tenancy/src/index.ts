@@ -1,11 +1,12 @@
 export * from './admission.js';
 export { AuditLog, type AuditEntry, type AuditFact } from './audit.js';
 export { BotNames } from './bot-names.js';
-export { Credentials, telegramAccount, type Endpoint, type ModelKeys } from './credentials.js';
-export { plans, type PlanTerms } from './plans.js';
+export { Credentials, telegramAccount, type AlertAccess, type Endpoint, type ModelKeys } from './credentials.js';
+export { plans, removedKeptDays, type PlanTerms, type RetentionDays } from './plans.js';
+export * from './restart-policy.js';
 export * from './routes.js';
 export { settingsText } from './settings-text.js';
-export { platform, secretSlots, sharedSecretSlots, storedSecret, type SecretSlot } from './secret-refs.js';
+export { alertSecretSlots, platform, secretSlots, sharedSecretSlots, storedSecret, type SecretSlot } from './secret-refs.js';
 export { TenantDirectory } from './tenant-directory.js';
 export type { Plan, TenantChange } from './tenant-plan.js';
 export { tenancyIndexes } from './tenant-record.js';

@@ -9,6 +9,10 @@ const secretKey = ({ tenant, field }: SecretName): string => `${tenant}/${field}
 /** What a value of a setting must look like, where its provider says so. */
 const formats: Readonly<Record<string, { pattern: RegExp; rule: string }>> = {
   webhookSecret: { pattern: /^[A-Za-z0-9_-]{1,256}$/, rule: 'Telegram allows 1 to 256 of A-Z, a-z, 0-9, _ and -' },
+  webhookUrl: {
+    pattern: /^(?:https:\/\/[^\s/@]+|http:\/\/(?:127\.0\.0\.1|localhost)(?::\d+)?)\/\S+$/,
+    rule: 'an incoming webhook of Slack is an https:// address',
+  },
   secret: { pattern: /^whsec_[A-Za-z0-9+/]+={0,2}$/, rule: 'a Standard Webhooks secret is whsec_ followed by base64' },
 };
 

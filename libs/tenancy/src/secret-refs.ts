@@ -1,13 +1,13 @@
 import type { SecretName } from '@rockpool/cloud';
 import type { TenantId } from '@rockpool/contracts';
-import type { SharedSettings, TenantSpec } from './tenant.js';
+import type { AlertSettings, SharedSettings, TenantSpec } from './tenant.js';
 
 /** Owner of the platform's own secrets, as in `secret://platform/telegram-bot-token`. No tenant may have this name. */
 export const platform = 'platform';
 
 /** One place of the settings that holds a reference to a secret. */
 export interface SecretSlot {
-  /** Where it stands, below the tenant or `shared`: `channels.telegram.botToken`. */
+  /** Where it stands, below the tenant, `shared` or `alerts`: `channels.telegram.botToken`. */
   readonly path: readonly string[];
   /** As written: `secret://…`, `env://…` or `file://…`. */
   readonly ref: string;
@@ -28,6 +28,13 @@ const usualFields: readonly { path: readonly string[]; field: string }[] = [
   { path: ['agent', 'keys', 'openai-compatible'], field: 'openai-compatible-key' },
 ];
 
+const usualAlertFields: typeof usualFields = [
+  { path: ['telegram', 'botToken'], field: 'alerts-telegram-bot-token' },
+  { path: ['slack', 'webhookUrl'], field: 'alerts-slack-webhook-url' },
+  { path: ['slack', 'botToken'], field: 'alerts-slack-bot-token' },
+  { path: ['webhook', 'secret'], field: 'alerts-webhook-secret' },
+];
+
 /** Every secret a tenant's settings refer to. */
 export function secretSlots(tenantId: TenantId, spec: TenantSpec): SecretSlot[] {
   return slotsOf(tenantId, spec, usualFields);
@@ -37,6 +44,11 @@ export function secretSlots(tenantId: TenantId, spec: TenantSpec): SecretSlot[] 
 export function sharedSecretSlots(shared: SharedSettings): SecretSlot[] {
   const below = usualFields.filter(({ path }) => path[0] === 'channels').map(({ path, field }) => ({ path: path.slice(1), field }));
   return slotsOf(platform, shared, below);
+}
+
+/** Every secret that telling operators takes. */
+export function alertSecretSlots(alerts: AlertSettings): SecretSlot[] {
+  return slotsOf(platform, alerts, usualAlertFields);
 }
 
 /** The same settings with every reference in its stored form, `secret://owner/field`. */

@@ -4,15 +4,17 @@ import { closedChannels } from './channel-warnings.js';
 import { telegramAccount } from './credentials.js';
 import { routesOf } from './routes.js';
 import { SecretPlan, type OwnerSecrets } from './secret-plan.js';
-import { platform, secretSlots, sharedSecretSlots, withStoredRefs, type SecretSlot } from './secret-refs.js';
+import { alertSecretSlots, platform, secretSlots, sharedSecretSlots, withStoredRefs, type SecretSlot } from './secret-refs.js';
 import { platformPath, type PlatformRecord, type TenantRecord } from './tenant-record.js';
 import { TenantRecords, type DesiredRecord } from './tenant-records.js';
 import { changedFields, type Plan, type TenantChange } from './tenant-plan.js';
 import { checkSettings, type SettingsProblem } from './tenants-file.js';
-import type { SharedSettings, TenantSpec, TenantsFile } from './tenant.js';
+import type { TenantSpec, TenantsFile } from './tenant.js';
 
-interface SharedStep {
-  readonly fields: readonly string[];
+/** What belongs to no tenant: the shared bots, and how operators are told. */
+interface PlatformStep {
+  readonly shared: readonly string[];
+  readonly alerts: readonly string[];
   readonly before: Document<PlatformRecord> | undefined;
   readonly after: PlatformRecord;
   readonly writes: OwnerSecrets['writes'];
@@ -26,7 +28,7 @@ interface TenantStep {
 }
 
 interface Steps {
-  readonly shared: SharedStep;
+  readonly platform: PlatformStep;
   readonly tenants: readonly TenantStep[];
   /** Who held each route when the plan was made: such a holder gives it up when another tenant claims it. */
   readonly heldBy: ReadonlyMap<string, TenantId>;
@@ -40,7 +42,7 @@ interface Survey {
 }
 
 /**
- * Makes the stored tenants be what `tenants.yaml` says: all of them, and no others. A removed tenant keeps its data and secrets, and has them back
+ * Makes the stored tenants be what `tenants.yaml` says: all of them, and no others. A removed tenant keeps its secrets, and its data for `removedKeptDays`, and has them back
  * when it is added again.
  */
 export class TenantDirectory {
@@ -68,7 +70,7 @@ export class TenantDirectory {
   async plan(file: TenantsFile, given: Readonly<Record<string, string>> = {}, others: readonly SettingsProblem[] = []): Promise<Plan> {
     const survey: Survey = { secrets: new SecretPlan(this.secrets, given), problems: [...checkSettings(file), ...others], warnings: [] };
     const stored = await this.#records.all();
-    const { step: shared, telegram } = await this.#surveyShared(survey, file.shared);
+    const { step: ofPlatform, telegram } = await this.#surveyPlatform(survey, file);
     const present = await this.#surveyTenants(survey, file, stored, telegram);
     const removed = [...stored.values()]
       .filter(({ id, data }) => data.status === 'active' && !Object.hasOwn(file.tenants, id))
@@ -81,12 +83,13 @@ export class TenantDirectory {
     const plan: Plan = {
       changes: changed.map(({ change }) => change).sort((a, b) => (a.id < b.id ? -1 : 1)),
       unchanged: removed.length + present.length - changed.length,
-      shared: shared.fields,
+      shared: ofPlatform.shared,
+      alerts: ofPlatform.alerts,
       problems: survey.problems,
       warnings: survey.warnings,
     };
     const heldBy = new Map([...stored].flatMap(([id, { data }]) => data.routes.map((route) => [route, id] as const)));
-    this.#steps.set(plan, { shared, tenants: changed, heldBy });
+    this.#steps.set(plan, { platform: ofPlatform, tenants: changed, heldBy });
     return plan;
   }
 
@@ -100,18 +103,25 @@ export class TenantDirectory {
     if (!steps) throw new InvalidInput('a plan can be applied only by the directory that made it');
     const [problem] = plan.problems;
     if (problem) throw new InvalidInput(`the plan has a problem at ${problem.path.join('.')}: ${problem.message}`);
-    if (steps.shared.fields.length > 0) await this.#applyShared(steps.shared);
+    if (steps.platform.shared.length + steps.platform.alerts.length > 0) await this.#applyPlatform(steps.platform);
     await this.#applyTenants(steps, actor);
   }
 
-  async #surveyShared(survey: Survey, settings: SharedSettings): Promise<{ step: SharedStep; telegram: string | undefined }> {
-    const slots = sharedSecretSlots(settings);
-    const { writes, problems } = await survey.secrets.compare(platform, slots, ['shared']);
-    survey.problems.push(...problems);
+  async #surveyPlatform(survey: Survey, { shared, alerts }: TenantsFile): Promise<{ step: PlatformStep; telegram: string | undefined }> {
+    const slots = { shared: sharedSecretSlots(shared), alerts: alertSecretSlots(alerts) };
+    const bots = await survey.secrets.compare(platform, slots.shared, ['shared']);
+    const tellers = await survey.secrets.compare(platform, slots.alerts, ['alerts']);
+    survey.problems.push(...bots.problems, ...tellers.problems);
     const before = await this.documents.get<PlatformRecord>(platformPath);
-    const after = { shared: withStoredRefs(settings, slots) };
-    const fields = fieldsOf(before?.data.shared ?? {}, after.shared, writes);
-    return { step: { fields, before, after, writes }, telegram: await botAccount(survey.secrets, slots) };
+    const after = { shared: withStoredRefs(shared, slots.shared), alerts: withStoredRefs(alerts, slots.alerts) };
+    const step: PlatformStep = {
+      shared: fieldsOf(before?.data.shared ?? {}, after.shared, bots.writes),
+      alerts: fieldsOf(before?.data.alerts ?? {}, after.alerts, tellers.writes),
+      before,
+      after,
+      writes: [...bots.writes, ...tellers.writes],
+    };
+    return { step, telegram: await botAccount(survey.secrets, slots.shared) };
   }
 
   async #surveyTenants(
@@ -143,12 +153,13 @@ export class TenantDirectory {
     return steps;
   }
 
-  async #applyShared({ before, after, writes }: SharedStep): Promise<void> {
+  async #applyPlatform({ before, after, writes }: PlatformStep): Promise<void> {
     for (const { name, value } of writes) await this.secrets.put(name, value);
     await this.documents.transaction(async (transaction) => {
       const current = await transaction.get<PlatformRecord>(platformPath);
       if (current && changedFields(current.data, after).length === 0) return;
-      if (current?.version !== before?.version) throw new Conflict('the shared bots were changed since this plan was made: plan again');
+      if (current?.version !== before?.version)
+        throw new Conflict('the settings of the platform were changed since this plan was made: plan again');
       transaction.set(platformPath, after);
     });
   }

@@ -15,6 +15,8 @@ export interface Plan {
   readonly unchanged: number;
   /** Dotted paths of the shared bots' settings that change. */
   readonly shared: readonly string[];
+  /** Dotted paths of what changes in how operators are told. */
+  readonly alerts: readonly string[];
   readonly problems: readonly SettingsProblem[];
   /** Allowed, but probably not meant: a channel that lets nobody in. */
   readonly warnings: readonly SettingsProblem[];

@@ -1,8 +1,8 @@
 import { TerminalError, type TenantId } from '@rockpool/contracts';
 import type { Document, IndexDeclaration } from '@rockpool/cloud';
-import { tenantSpec, type SharedSettings, type Tenant, type TenantSpec } from './tenant.js';
+import { tenantSpec, type AlertSettings, type SharedSettings, type Tenant, type TenantSpec } from './tenant.js';
 
-/** What is stored at `tenants/{t}`. A removed tenant keeps its record and its data, so that adding it again brings everything back. */
+/** What is stored at `tenants/{t}`. A removed tenant keeps its record, and its data for `removedKeptDays`, so that adding it again within that time brings everything back. */
 export interface TenantRecord {
   readonly spec: TenantSpec;
   readonly status: 'active' | 'removed';
@@ -15,6 +15,8 @@ export interface TenantRecord {
 /** What is stored at `platform/settings`. */
 export interface PlatformRecord {
   readonly shared: SharedSettings;
+  /** Absent in what was written before 0.2, and where nobody is told. */
+  readonly alerts?: AlertSettings;
 }
 
 /** What is stored at `routes/{r}`. */

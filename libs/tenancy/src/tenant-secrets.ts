@@ -3,7 +3,7 @@ import type { Documents, SecretName, Secrets } from '@rockpool/cloud';
 import { telegramAccount } from './credentials.js';
 import { routesOf, type BotAccounts } from './routes.js';
 import { valueProblem } from './secret-plan.js';
-import { platform, secretSlots, sharedSecretSlots, type SecretSlot } from './secret-refs.js';
+import { alertSecretSlots, platform, secretSlots, sharedSecretSlots, type SecretSlot } from './secret-refs.js';
 import { platformPath, routePath, tenantPath, type PlatformRecord, type RouteRecord, type TenantRecord } from './tenant-record.js';
 import { TenantRecords } from './tenant-records.js';
 import type { TenantSpec } from './tenant.js';
@@ -32,7 +32,9 @@ export class TenantSecrets {
     const slot = slots.find(({ name }) => name.tenant === owner && name.field === field);
     const problem = valueProblem(slot?.path.at(-1), value);
     if (problem) throw new InvalidInput(problem);
-    const account = slot?.path.slice(-2).join('.') === 'telegram.botToken' ? telegramAccount(value) : undefined;
+    // The bot that tells operators receives nothing, so no route leads to it.
+    const isBot = slot?.path.slice(-2).join('.') === 'telegram.botToken' && !(owner === platform && field.startsWith('alerts-'));
+    const account = isBot ? telegramAccount(value) : undefined;
 
     const accounts = account === undefined ? undefined : { ownTelegram: account };
     if (owner !== platform && accounts) await this.#refuseTakenBot(owner as TenantId, accounts);
@@ -76,7 +78,7 @@ export class TenantSecrets {
 
   async #sharedSlots(): Promise<SecretSlot[]> {
     const record = await this.documents.get<PlatformRecord>(platformPath);
-    return record ? sharedSecretSlots(record.data.shared) : [];
+    return record ? [...sharedSecretSlots(record.data.shared), ...alertSecretSlots(record.data.alerts ?? {})] : [];
   }
 }
 

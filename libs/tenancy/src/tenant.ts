@@ -160,9 +160,26 @@ export const sharedSettings = z.strictObject({
 });
 export type SharedSettings = z.output<typeof sharedSettings>;
 
+/** Where operators are told what they have to know, each way that is described. An incoming webhook of Slack is a secret as a whole: whoever has it can post. */
+export const alertSettings = z.strictObject({
+  telegram: z.strictObject({ botToken: secretRef, chatId: z.union([z.string().min(1), z.int()]).transform(String) }).optional(),
+  slack: z
+    .strictObject({ webhookUrl: secretRef.optional(), botToken: secretRef.optional(), channel: z.string().min(1).optional() })
+    .refine(
+      ({ webhookUrl, botToken, channel }) =>
+        webhookUrl === undefined ? botToken !== undefined && channel !== undefined : botToken === undefined && channel === undefined,
+      'Slack is told through either webhookUrl, or botToken and channel',
+    )
+    .optional(),
+  /** Standard Webhooks: signed with `secret` (`whsec_…`). */
+  webhook: z.strictObject({ url: z.url({ protocol: /^https?$/ }), secret: secretRef }).optional(),
+});
+export type AlertSettings = z.output<typeof alertSettings>;
+
 /** The whole of `tenants.yaml`. */
 export const tenantsFile = z.strictObject({
   shared: sharedSettings.default({}),
+  alerts: alertSettings.default({}),
   tenants: z.record(tenantId, tenantSpec),
 });
 export type TenantsFile = z.output<typeof tenantsFile>;

@@ -47,7 +47,7 @@ tenants:
   });
 
   it('lists what is known where nothing is near', () => {
-    expect(problemsOf('tenants: {}\nzzz: 1\n')).toEqual(['2:1 zzz: unknown setting zzz; known here: shared, tenants']);
+    expect(problemsOf('tenants: {}\nzzz: 1\n')).toEqual(['2:1 zzz: unknown setting zzz; known here: shared, alerts, tenants']);
   });
 
   it('tells every problem at once, in the order of the file', () => {
@@ -113,5 +113,43 @@ tenants:
       expect.stringMatching(/^4:14 tenants\.bob\.agent\.model/),
       expect.stringMatching(/^4:14 tenants\.eve\.agent\.model/),
     ]);
+  });
+});
+
+describe('alerts', () => {
+  const alerts = (text: string) => `alerts:\n${text}\ntenants: {}\n`;
+
+  it('name where operators are told, with their secrets by reference', () => {
+    const parsed = parseTenantsFile(
+      alerts(
+        [
+          '  telegram: { botToken: "env://OPS_BOT", chatId: -100123 }',
+          '  slack: { webhookUrl: "env://OPS_SLACK" }',
+          '  webhook: { url: "https://ops.example.com/alerts", secret: "secret://platform/alerts-webhook-secret" }',
+        ].join('\n'),
+      ),
+    );
+    expect(parsed).toMatchObject({ file: { alerts: { telegram: { chatId: '-100123' }, slack: { webhookUrl: 'env://OPS_SLACK' } } } });
+    expect(parseTenantsFile('tenants: {}\n')).toMatchObject({ file: { alerts: {} } });
+  });
+
+  it.each([
+    [
+      'a value in place of a reference',
+      '  telegram: { botToken: "1:AAA", chatId: 1 }',
+      /^2:15 alerts\.telegram\.botToken: a secret is given as/,
+    ],
+    [
+      'another owner’s secret',
+      '  webhook: { url: "https://x.example", secret: "secret://alice/http-secret" }',
+      /only secrets of the platform/,
+    ],
+    ['a mistyped way', '  telgram: {}', /^2:3 alerts\.telgram: unknown setting telgram; did you mean telegram\?$/],
+    ['a mistyped setting', '  slack: { webhookUrI: "env://A", channel: "C1" }', /unknown setting webhookUrI; did you mean webhookUrl\?/],
+    ['two ways to Slack', '  slack: { webhookUrl: "env://A", channel: "C1" }', /through either webhookUrl, or botToken and channel/],
+    ['half a way to Slack', '  slack: { botToken: "env://A" }', /through either webhookUrl, or botToken and channel/],
+    ['an address that is none', '  webhook: { url: "ops", secret: "env://A" }', /^2:14 alerts\.webhook\.url: /],
+  ])('%s is refused at its place', (_, text, problem) => {
+    expect(problemsOf(alerts(text)).join('\n')).toMatch(problem);
   });
 });

@@ -2,7 +2,7 @@ import type { TenantId } from '@rockpool/contracts';
 import { isAlias, isMap, isSeq, LineCounter, parseDocument, visit, type Document as YamlDocument, type Node, type Scalar } from 'yaml';
 import type { z } from 'zod';
 import { keysAt, nearest } from './schema-hints.js';
-import { platform, secretSlots, sharedSecretSlots, storedSecret } from './secret-refs.js';
+import { alertSecretSlots, platform, secretSlots, sharedSecretSlots, storedSecret } from './secret-refs.js';
 import { tenantsFile, type TenantsFile } from './tenant.js';
 
 /** What is wrong in the file and where; `line` and `column` count from 1. `path` is dotted. A value is never quoted: it may be a secret. */
@@ -49,12 +49,15 @@ export function parseTenantsFile(text: string): ParsedTenantsFile {
 }
 
 /** The rules that look at more than one setting: reserved names, whose secrets may be referred to, whether a shared bot exists. */
-export function checkSettings({ shared, tenants }: TenantsFile): SettingsProblem[] {
+export function checkSettings({ shared, alerts, tenants }: TenantsFile): SettingsProblem[] {
   const problems: SettingsProblem[] = [];
   const refuse = (path: readonly string[], message: string) => problems.push({ path, message });
-  for (const { path, ref } of sharedSecretSlots(shared)) {
-    if ((storedSecret(ref)?.tenant ?? platform) !== platform)
-      refuse(['shared', ...path], `only secrets of the platform: secret://${platform}/…`);
+  const ofPlatform = { shared: sharedSecretSlots(shared), alerts: alertSecretSlots(alerts) };
+  for (const [where, slots] of Object.entries(ofPlatform)) {
+    for (const { path, ref } of slots) {
+      if ((storedSecret(ref)?.tenant ?? platform) !== platform)
+        refuse([where, ...path], `only secrets of the platform: secret://${platform}/…`);
+    }
   }
   for (const [id, spec] of Object.entries(tenants)) {
     const below = ['tenants', id];

@@ -3,7 +3,14 @@ import type { TenantId } from '@rockpool/contracts';
 import { ReadCache } from './read-cache.js';
 import { TenantChanges } from './tenant-changes.js';
 import { tenantOf, tenantPath, type TenantRecord } from './tenant-record.js';
-import type { Tenant } from './tenant.js';
+import type { PlanName, Tenant } from './tenant.js';
+
+/** A tenant that `tenants.yaml` describes no more. */
+export interface RemovedTenant {
+  readonly id: TenantId;
+  readonly plan: PlanName;
+  readonly removedAt: number;
+}
 
 /**
  * Tenants as running apps see them, from memory: a change is seen at once where the engine's watch works and within 30 s in any case.
@@ -44,6 +51,25 @@ export class Tenants {
       cursor = page.nextCursor;
     } while (cursor !== undefined);
     return tenants;
+  }
+
+  /** Those that were removed and left something behind, by id, with when that was (epoch milliseconds). */
+  async removed(): Promise<RemovedTenant[]> {
+    const removed: RemovedTenant[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.documents.query<TenantRecord>({
+        from: { collection: 'tenants' },
+        where: { status: 'removed' },
+        limit: 1000,
+        cursor,
+      });
+      for (const { id, data } of page.items) {
+        removed.push({ id: id as TenantId, plan: data.spec.plan, removedAt: Date.parse(data.changedAt) });
+      }
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    return removed;
   }
 
   /** Stops watching for changes. */

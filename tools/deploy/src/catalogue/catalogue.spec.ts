@@ -53,6 +53,7 @@ describe('the environment of apps', () => {
     ROCKPOOL_SPOOL_DIR: 'a service has no disk that outlives it',
     ROCKPOOL_CREATE_TOPOLOGY: 'Terraform makes the topology',
     ROCKPOOL_HOST: 'its default is right on Cloud Run',
+    ROCKPOOL_SUPERVISED: 'its default is right on Cloud Run',
     ROCKPOOL_SHUTDOWN_TIMEOUT_MS: 'its default is right on Cloud Run',
     ROCKPOOL_LOG_FORMAT: 'its default is right on Cloud Run',
     ROCKPOOL_LEASE_MS: 'its default is right on Cloud Run',

@@ -7,9 +7,12 @@ export const expiringCollections: Readonly<Record<string, readonly string[]>> = 
   'bulk-operations.ts': ['operations'],
   'bulk-worker.ts': ['operations'],
   'commands.ts': ['signals'],
+  'host-heartbeat.ts': ['hosts'],
+  'host-watch.ts': ['hosts'],
   'inbox.ts': ['notices', 'signals', 'turns'],
   'message-limits.ts': ['allowances'],
   'schedule-firing.ts': ['schedules'],
   'settlement.ts': ['signals'],
+  'usage-roll-up.ts': ['usage'],
   'web-feed.ts': ['feed'],
 };

@@ -163,7 +163,7 @@ const settings = {
   it('lets read documents, files and secrets those who declare it', () => {
     expect(keys(of('google_project_iam_member', 'documents'))).toEqual(appsThat((name) => apps[name].documents));
     expect(keys(of('google_storage_bucket_iam_member'))).toEqual(appsThat((name) => apps[name].blobs));
-    expect(keys(of('google_project_iam_member', 'metrics'))).toEqual(appsThat((name) => apps[name].operatesBus));
+    expect(keys(of('google_project_iam_member', 'metrics'))).toEqual(appsThat((name) => apps[name].watchesBus));
     const roles = { read: 'rockpoolSecretReader', add: 'rockpoolSecretAdder', manage: 'rockpoolSecretKeeper', none: undefined };
     for (const name of appNames) {
       const granted = of('google_project_iam_member', 'tenant_secrets').find(({ key }) => key === name);

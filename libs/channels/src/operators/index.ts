@@ -1,0 +1,1 @@
+export { operatorWays, type OperatorAccess } from './operator-ways.js';
