@@ -32,7 +32,7 @@ async function showAll(controlPlane: ControlPlane, days: number, json: boolean |
   if (json) return printJson(sums);
   const rows = sums.map(({ tenant, ...sum }) => [tenant, ...cells(sum)]);
   print(table(['TENANT', ...heads], [...rows, ['all', ...cells(sumOf(sums))]]));
-  print(color('dim', `The latest ${days} days on which each used anything.`));
+  print(color('dim', `The latest ${days} days on which each used anything. Usage is summed up each hour.`));
 }
 
 function sumOf(records: readonly Sums[]): Sums {
