@@ -41,7 +41,7 @@ export interface ChaosResult {
   /** Turns that the product itself says are not over, nor in anybody's hands. */
   readonly leftOpen: number;
   /** Placeholders that were left behind; a promise is broken when there are more than endings. */
-  readonly orphanPlaceholders: readonly { readonly conversation: string; readonly id: string }[];
+  readonly orphanPlaceholders: readonly { readonly conversation: string; readonly id: string; readonly between: readonly string[] }[];
   /** Of turns. */
   readonly modelRuns: Omit<RunFindings, 'resumedMs' | 'jobSteps'>;
   /** Work in the background, its cancellation, and what its steps cost. */
@@ -113,7 +113,11 @@ export function resultOf(evidence: Evidence): ChaosResult {
     outOfOrder: verdict.outOfOrder,
     misdirected: verdict.misdirected,
     unaskedFor: verdict.orphans.filter((message) => !isPlaceholder(message)).map(({ conversation, text }) => ({ conversation, text })),
-    orphanPlaceholders: verdict.orphans.filter(isPlaceholder).map(({ conversation, id }) => ({ conversation, id })),
+    orphanPlaceholders: verdict.orphans.filter(isPlaceholder).map(({ conversation, id }) => {
+      const screen = shown.filter((message) => message.conversation === conversation);
+      const at = screen.findIndex((message) => message.id === id);
+      return { conversation, id, between: [screen[at - 1], screen[at + 1]].map((message) => message?.text.slice(0, 80) ?? '') };
+    }),
     leftOpen,
     modelRuns,
     jobs: { ...jobs, steps: jobSteps },
