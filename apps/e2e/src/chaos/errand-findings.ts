@@ -1,5 +1,5 @@
 import type { ModelRequest, ShownMessage } from '@rockpool/testkit';
-import { endsJob, errandIn, lineOf, plannedIn, roleOf, type ErrandKind } from './errands.js';
+import { endsJob, errandIn, isCancelled, isPlanned, lineOf, plannedIn, roleOf, type ErrandKind } from './errands.js';
 
 /** A finding about one errand. */
 export interface ErrandFinding {
@@ -32,6 +32,8 @@ export interface ErrandFindings {
   };
   readonly reminders: {
     readonly planned: number;
+    /** Not planned, and the person was told so: no promise is broken. */
+    readonly refused: readonly ErrandFinding[];
     readonly shown: number;
     readonly lost: readonly ErrandFinding[];
     readonly duplicated: readonly ErrandFinding[];
@@ -116,17 +118,21 @@ export class Errands {
 
   private reminders(places: Places, cancelled: ReadonlySet<string>): Errand[] {
     return [...this.asked.values()].filter(({ kind, token }) => {
-      if (kind === 'reminder') return this.accepted.has(token) || places.answer.has(token);
+      if (kind === 'reminder') return places.answer.get(token)?.some(({ message }) => isPlanned(message.text)) ?? false;
       return kind === 'remind' && !cancelled.has(token) && (this.accepted.has(token) || places.status.has(token));
     });
   }
 
   /** Jobs whose end was confirmed to the person who asked for it. */
   private cancelled(shown: readonly ShownMessage[]): ReadonlySet<string> {
-    const confirmed = [...this.cancels].filter(([token]) =>
-      shown.some(({ text }) => text.includes(token) && /\bis cancelled\b/.test(text)),
-    );
+    const confirmed = [...this.cancels].filter(([token]) => shown.some(({ text }) => text.includes(token) && isCancelled(text)));
     return new Set(confirmed.map(([, job]) => job));
+  }
+
+  /** What people see of a job whose result they do not see. */
+  private saidOf({ token }: Errand, places: Places): string {
+    const cancels = [...this.cancels].filter(([, job]) => job === token).map(([own]) => textOf(places.answer.get(own)));
+    return [`its status: ${textOf(places.status.get(token))}`, ...cancels.map((text) => `asked to cancel: ${text}`)].join('; ');
   }
 
   private judgeJobs(places: Places, cancelled: ReadonlySet<string>, requests: readonly ModelRequest[]): ErrandFindings['jobs'] {
@@ -158,7 +164,9 @@ export class Errands {
       finished: jobs.filter((job) => resultsOf(job).length > 0).length,
       cancelled: cancelled.size,
       builders: jobs.reduce((sum, { kind, n }) => sum + (kind === 'parts' ? n : 0), 0),
-      lost: running.filter((job) => resultsOf(job).length === 0).map((job) => finding(job, 'no result is visible')),
+      lost: running
+        .filter((job) => resultsOf(job).length === 0)
+        .map((job) => finding(job, `no result is visible; ${this.saidOf(job, places)}`)),
       duplicated: jobs.filter((job) => resultsOf(job).length > 1).map((job) => finding(job, `results ${idsOf(resultsOf(job))}`)),
       afterCancel: jobs
         .filter((job) => cancelled.has(job.token) && resultsOf(job).length > 0)
@@ -183,10 +191,14 @@ export class Errands {
       if (line.name.startsWith('rq') && !said.has(token)) said.set(token, request.at);
     }
     const reminders = this.reminders(places, cancelled);
+    const failed = [...this.asked.values()].filter(
+      ({ kind, token }) => kind === 'reminder' && places.answer.has(token) && !reminders.some((planned) => planned.token === token),
+    );
     const shownOf = ({ token }: Errand) => places.reminder.get(token) ?? [];
     const timed = [...said].flatMap(([token, at]) => (due.has(token) ? [{ errand: this.asked.get(token)!, at, ...due.get(token)! }] : []));
     return {
       planned: reminders.length,
+      refused: failed.map((errand) => finding(errand, textOf(places.answer.get(errand.token)))),
       shown: reminders.filter((errand) => shownOf(errand).length > 0).length,
       lost: reminders.filter((errand) => shownOf(errand).length === 0).map((errand) => finding(errand, 'no reminder is visible')),
       duplicated: reminders
@@ -214,6 +226,10 @@ function placesOf(shown: readonly ShownMessage[]): Places {
       places[role].set(known, [...(places[role].get(known) ?? []), { message, position }]);
   }
   return places;
+}
+
+function textOf(places: readonly Place[] | undefined): string {
+  return places?.map(({ message }) => message.text.slice(0, 300)).join(' | ') ?? 'nothing';
 }
 
 function finding({ token, conversation }: Errand, detail: string): ErrandFinding {
@@ -250,5 +266,5 @@ function incompleteIn(errand: Errand, { text }: ShownMessage): ErrandFinding[] {
 function staleIn(errand: Errand, status: Place | undefined, isCancelled: boolean): ErrandFinding[] {
   if (!status || status.message.conversation.startsWith('http:')) return [];
   const wanted = isCancelled ? 'Cancelled' : 'Done';
-  return status.message.text.includes(wanted) ? [] : [finding(errand, `its status says ${status.message.text.slice(0, 120)}`)];
+  return status.message.text.includes(wanted) ? [] : [finding(errand, `its status says ${textOf([status])}`)];
 }

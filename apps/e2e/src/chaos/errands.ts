@@ -97,7 +97,7 @@ export function stepFor(request: ModelRequest): Step | undefined {
   const errand = errandIn(lastUserText);
   if (!errand) return undefined;
   const { kind, n, token } = errand;
-  if (kind === 'reminder') return toolRounds === 0 ? remindIn(n, token) : { text: `planned ${token}` };
+  if (kind === 'reminder') return toolRounds === 0 ? remindIn(n, token) : { text: `${token}: ${toolResults[0]}` };
   if (toolRounds === 0) return call('start_job', { title: token.replace('zq', 'jq') });
   const next = stepsOf(kind, n, token)[toolRounds - 1];
   const parts = toolResults.join(' ').match(/\bbuilt part-\d+/g) ?? [];
@@ -156,6 +156,16 @@ export function roleOf({ text }: Pick<ShownMessage, 'text'>): {
   if (!job) return { role: 'answer' };
   const token = `zq${job[1]}`;
   return { role: text.includes(token) ? 'result' : 'status', token };
+}
+
+/** True when an answer tells a person that the reminder is planned: where the tool failed, the person was told so and nothing is owed. */
+export function isPlanned(answer: string): boolean {
+  return answer.includes('Planned: ');
+}
+
+/** True when an answer tells a person that the job is cancelled. */
+export function isCancelled(answer: string): boolean {
+  return /\bJob \d+ is cancelled\b/.test(answer);
 }
 
 /** The number by which people know a job, in a message about it. */
