@@ -7,6 +7,7 @@ import {
   JobKind,
   JobKinds,
   JobOutcomes,
+  jobPaths,
   jobPlatform,
   jobQueues,
   JobTasks,
@@ -125,12 +126,9 @@ export class GoogleJobs {
     }
   }
 
-  job(id = 'j1'): Promise<JobRecord> {
-    return this.#platform.jobs.get(alice, id as JobId);
-  }
-
-  steps(id = 'j1') {
-    return this.#platform.jobs.steps(alice, id as JobId);
+  /** Read beside the process: what that has under way is waited for before time goes on. */
+  async job(id = 'j1'): Promise<JobRecord> {
+    return (await this.documents.get<JobRecord>(jobPaths.job(alice, id as JobId)))!.data;
   }
 
   /** Ends the process as `kill -9` does, and starts the next one. */

@@ -72,7 +72,7 @@ describeOnFirestore('jobs on Firestore and Cloud Tasks, whose tasks come twice a
     expect([...jobs.heard.ends]).toEqual(['job:j1:ended:0']);
     // Cloud Tasks cuts off what takes thirty minutes.
     expect(Math.max(...jobs.sliceMs)).toBeLessThan(30 * minute);
-    expect(jobs.results.filter(({ kind }) => kind === 'handed-over').length).toBeGreaterThanOrEqual(5);
+    expect(jobs.results.filter(({ kind }) => kind === 'handed-over').length).toBeGreaterThanOrEqual(3);
   }, 240_000);
 
   it('are worked on once, however often their tasks come', async () => {
