@@ -7,7 +7,10 @@ import { measureFairness } from './fairness.bench.js';
 import { table, type Figure } from './figures.js';
 import { measureGoogle } from './google.bench.js';
 import { measureIngress } from './ingress.bench.js';
+import { measureJobs } from './jobs.bench.js';
 import { measureMessages, measureSoak, measureStart } from './messages.bench.js';
+import { measureSchedules } from './schedules.bench.js';
+import { measureWaitingJobs } from './waiting-jobs.bench.js';
 
 const benchmarks: Record<string, (short: boolean) => Promise<Figure[]>> = {
   ingress: (short) => measureIngress(short ? 2 : 10),
@@ -16,6 +19,9 @@ const benchmarks: Record<string, (short: boolean) => Promise<Figure[]>> = {
   soak: (short) => measureSoak(short ? 30 : 180),
   fairness: (short) => measureFairness(short ? 1 : 3, short ? 10 : 20),
   acks: (short) => measureAcks(short ? 20 : 600),
+  schedules: (short) => measureSchedules(short ? 120 : 600, short ? 12 : 60),
+  jobs: (short) => measureJobs(short ? 200 : 1_000),
+  'waiting-jobs': (short) => measureWaitingJobs(short ? 1_000 : 10_000),
   durability: (short) => measureDurability(short ? 3 : 15),
 };
 

@@ -1,42 +1,6 @@
-import { ModelSimulator, TelegramSimulator } from '@rockpool/testkit';
-import { exchange, webhookSecret, type Conversing, type Timing } from './exchange.js';
+import { exchange, type Timing } from './exchange.js';
 import { quantile, rounded, type Figure } from './figures.js';
-import { startProduct, type Product } from './product.js';
-
-/** Each has its own bot, as tenants do; Telegram limits sends by bot. */
-const bots = 40;
-
-interface Bench extends Conversing {
-  readonly product: Product;
-  close(): Promise<void>;
-}
-
-async function open(tenantCount: number): Promise<Bench> {
-  const telegram = new TelegramSimulator({ limits: 'off' });
-  const model = new ModelSimulator();
-  const environment = {
-    ROCKPOOL_TELEGRAM_API_URL: await telegram.start(),
-    OPENAI_BASE_URL: `${await model.start()}/v1`,
-    BENCH_SECRET: webhookSecret,
-  };
-  const tokens = Array.from({ length: tenantCount }, (_, n) => `${1000 + n}:token`);
-  const tenants = tokens.map(
-    (_, n) => `  t${n}: { channels: { telegram: { botToken: "env://TOKEN_${n}", webhookSecret: "env://BENCH_SECRET", dmPolicy: open } } }`,
-  );
-  const secrets = Object.fromEntries(tokens.map((token, n) => [`TOKEN_${n}`, token]));
-  const product = await startProduct({ ...environment, ...secrets }, `tenants:\n${tenants.join('\n')}\n`);
-  const made = tokens.slice(0, bots).map((token) => telegram.bot({ token }));
-  return {
-    product,
-    url: product.url,
-    telegram,
-    bots: made,
-    async close() {
-      await product.close();
-      await Promise.all([telegram.close(), model.close()]);
-    },
-  };
-}
+import { openInstallation as open, usualBots as bots, type Installation as Bench } from './installation.js';
 
 /** Webhook to first sign and to final answer at 50 messages a second, messages a second in a closed loop, and memory, beside a model without delay. */
 export async function measureMessages(seconds: number): Promise<Figure[]> {

@@ -11,6 +11,7 @@ import {
   schedulePlatform,
   ScheduleTasks,
   systemClock,
+  type ScheduleFiring,
   type Schedules,
 } from '@rockpool/jobs';
 import type { AgentTool, ToolContext } from './tool.js';
@@ -49,16 +50,19 @@ const context: ToolContext = {
 
 let store: TestDocuments;
 let schedules: Schedules;
+let firing: ScheduleFiring;
 let tasks: NotedTasks;
+let later: number;
 beforeEach(async () => {
+  later = 0;
   store = await openTestDocuments(scheduleIndexes);
   tasks = new NotedTasks();
   const { documents } = store;
-  ({ schedules } = schedulePlatform({
+  ({ schedules, firing } = schedulePlatform({
     documents,
     tasks: new ScheduleTasks(tasks, { url: 'http://127.0.0.1/fire', audience: 'scheduler' }),
     prompts: new InboxSchedulePrompts(new ConversationInbox(documents, new Inbox(documents), new NoWakes(), systemClock)),
-    clock: { ...systemClock, now: () => now.getTime() },
+    clock: { ...systemClock, now: () => now.getTime() + later },
     onWarning: () => undefined,
   }));
 });
@@ -114,6 +118,21 @@ describe('the agent’s schedules', () => {
     await call(schedule, { ...dentist, prompt: 'The dentist waits.', inMinutes: 6 });
     const own = await schedules.ofConversation(context.tenantId, context.conversationId);
     expect(own).toMatchObject([{ number: 1, effect: { text: 'The dentist waits.' } }]);
+  });
+
+  it('that were to come some minutes after a call, and came, do not come again when their turn runs again', async () => {
+    await call(schedule, { ...dentist, inMinutes: 5 });
+    const [own] = await schedules.ofConversation(context.tenantId, context.conversationId);
+    const task = { tenantId: context.tenantId, scheduleId: own!.scheduleId, plannedAt: own!.nextAt!, hop: own!.hop };
+    await store.documents.set('tenants/alice/conversations/telegram:1:2', {
+      tenantId: 'alice',
+      conversationId: 'telegram:1:2',
+      target: { channel: 'telegram', account: '1', chatId: '2', shared: false },
+    });
+    later = 5 * 60_000;
+    expect(await firing.fire(task, new AbortController().signal)).toMatchObject({ kind: 'fired' });
+    expect(await call(schedule, { ...dentist, inMinutes: 5 }, { now: new Date(now.getTime() + later + 1_000) })).toContain('ended');
+    expect(await schedules.get(context.tenantId, own!.scheduleId)).toMatchObject({ state: 'ended', fired: 1 });
   });
 
   it('refuse what is over, what never comes and what is said twice, in words for the model', async () => {

@@ -108,6 +108,9 @@ describe('/schedules add', () => {
     expect(await say('add 0 9 * * * water the plants')).toBe(first);
     await say('add 0 9 * * * water the plants', here, 'web:alice:1:n');
     expect(await planned()).toHaveLength(2);
+    const soon = await say('add in 10 minutes rest', here, 'web:alice:1:o');
+    engine.clock.advance(60_000);
+    expect(await say('add in 10 minutes rest', here, 'web:alice:1:o')).toBe(soon);
   });
 
   it.each([

@@ -54,7 +54,10 @@ export class ScheduleCommands {
     // The same for the same message, which so makes one schedule.
     const id = createHash('sha256').update(eventId).digest('hex').slice(0, 24) as ScheduleId;
     try {
-      const { when, text } = scheduleOf(words, timeZone, this.clock.now());
+      const planned = scheduleOf(words, timeZone, this.clock.now());
+      const { text } = planned;
+      // “In ten minutes” was said when the message came first; they may be over.
+      const when = (await this.schedules.find(tenantId, id))?.when ?? planned.when;
       const title = plain(text).trim().slice(0, titleLength).toWellFormed();
       const effect = { kind: 'prompt', conversationId, text } as const;
       const made = await this.schedules.put(tenantId, id, { title, when, effect, createdBy: senderId });

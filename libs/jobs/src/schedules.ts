@@ -92,11 +92,16 @@ export class Schedules {
     return record;
   }
 
+  /** The schedule with this id, if there is one; one that ended is found for a month. */
+  async find(tenantId: TenantId, scheduleId: ScheduleId): Promise<ScheduleRecord | undefined> {
+    return (await this.documents.get<ScheduleRecord>(schedulePaths.schedule(tenantId, scheduleId)))?.data;
+  }
+
   /** Rejects with `not_found`. */
   async get(tenantId: TenantId, scheduleId: ScheduleId): Promise<ScheduleRecord> {
-    const schedule = await this.documents.get<ScheduleRecord>(schedulePaths.schedule(tenantId, scheduleId));
+    const schedule = await this.find(tenantId, scheduleId);
     if (!schedule) throw new NotFound(`there is no schedule ${scheduleId}`);
-    return schedule.data;
+    return schedule;
   }
 
   /** By id. Those that ended are in it for a month. */

@@ -1,6 +1,6 @@
 import { alice, JobBench, ScriptedKind, sequence, work } from './testing/job-bench.js';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { ConversationId, EventId, JobId } from '@rockpool/contracts';
+import { OutcomeUnknown, type ConversationId, type EventId, type JobId } from '@rockpool/contracts';
 import { paths, type ReplyRecord, type TurnRecord } from '@rockpool/conversations';
 import { OneChannel, RecordingChannel } from '@rockpool/conversations/testing';
 import { jobPaths, type JobRecord } from './job-records.js';
@@ -126,5 +126,38 @@ describe('the message that a turn became a job with', () => {
     await bench.engine.documents.delete(paths.turn(alice, turnId));
     await show();
     expect(shown()).toBe('Still working');
+  });
+
+  describe('whose last edit the channel does not answer', () => {
+    let asked: number;
+    /** The channel does not answer the first so many edits. */
+    const failing = (times: number) => {
+      asked = 0;
+      channel.before = () => {
+        if (++asked <= times) throw new OutcomeUnknown('no answer came');
+      };
+    };
+    beforeEach(async () => {
+      await start('quick');
+      await bench.ended(jobId);
+      await turn(false);
+    });
+
+    it('is edited again', async () => {
+      failing(2);
+      let isShown = false;
+      void show().then(() => (isShown = true));
+      await bench.engine.until('the last word', () => isShown, 200);
+      expect(shown()).toMatch(/^✅ Done: /);
+      expect(asked).toBe(3);
+    });
+
+    it('is given up after four tries', async () => {
+      failing(Infinity);
+      let refused: unknown;
+      void show().catch((error: unknown) => (refused = error));
+      await bench.engine.until('the channel to be given up', () => refused !== undefined, 200);
+      expect(asked).toBe(4);
+    });
   });
 });

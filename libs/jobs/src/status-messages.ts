@@ -1,10 +1,14 @@
 import type { Documents } from '@rockpool/cloud';
-import type { JobId, TenantId } from '@rockpool/contracts';
+import { isTerminal, type JobId, type TenantId } from '@rockpool/contracts';
 import { paths, turnIdOf, type ReplyChannels, type ReplyRecord, type TurnRecord } from '@rockpool/conversations';
-import type { Clock } from './clock.js';
+import { waitUntil, type Clock } from './clock.js';
 import { jobPaths, type JobRecord } from './job-records.js';
 import { plain } from './plain.js';
 import { spanText } from './span-text.js';
+
+/** How a job ended is said once; a channel that did not take it is asked again, after 0.1, 0.4 and 1.6 s or when it wants. */
+const lastWordTries = 4;
+const longestWaitMs = 5_000;
 
 /**
  * The one message in which people see how far a job is: the answer of the turn that became the job, edited. It says what is on record, so it may be written by several at
@@ -35,8 +39,22 @@ export class StatusMessages {
       const channel = await this.channels.for(tenantId, target);
       const [chunk] = channel.edits ? channel.render(statusText(job, this.clock.now())) : [];
       if (!chunk) return;
-      await channel.update(target, row.receipt, chunk, { final: true });
+      const { receipt } = row;
+      await this.patiently(job.open ? 1 : lastWordTries, () => channel.update(target, receipt, chunk, { final: true }));
       saidOpen = job.open;
+    }
+  }
+
+  /** How far a job is will be said again; how it ended will not. */
+  private async patiently(tries: number, say: () => Promise<void>): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await say();
+      } catch (error) {
+        const waitMs = error instanceof Error && 'afterMs' in error ? Number(error.afterMs) : 100 * 4 ** (attempt - 1);
+        if (isTerminal(error) || attempt >= tries || waitMs > longestWaitMs) throw error;
+        await waitUntil(this.clock, this.clock.now() + waitMs, new AbortController().signal);
+      }
     }
   }
 }

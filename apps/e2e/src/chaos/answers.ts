@@ -1,3 +1,4 @@
+import { labelIn, roleOf } from './errands.js';
 import type { Stage } from './stage.js';
 
 const token = /\bzq[0-9a-f]{14}\b/g;
@@ -7,6 +8,8 @@ const pollMs = 20;
 export class Answers {
   /** Milliseconds since the epoch at which a message's token first appeared in something the product said. */
   readonly at = new Map<string, number>();
+  /** The numbers of the jobs that people were told of, by the tokens of the messages that started them. */
+  readonly jobs = new Map<string, string>();
   private readonly acceptedAt = new Map<string, number>();
   private readonly timer: NodeJS.Timeout;
 
@@ -17,7 +20,11 @@ export class Answers {
   /** Looks now, rather than at the next poll. */
   look(): void {
     for (const { text, at } of this.stage.utterances()) {
-      for (const found of text.match(token) ?? []) if (!this.at.has(found)) this.at.set(found, at);
+      const { role, token: own } = roleOf({ text });
+      const label = role === 'status' && labelIn(text);
+      if (label) this.jobs.set(own!, label);
+      // Told that work goes on in the background, a person is answered.
+      for (const found of role === 'status' ? [own!] : (text.match(token) ?? [])) if (!this.at.has(found)) this.at.set(found, at);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { ModelRequest, ModelSimulator } from '@rockpool/testkit';
+import { errandStep, lineOf, stepFor, type Line } from './errands.js';
 
 /** The times at which the product was ended, and when it was gone. A run that began before cannot have gone on after. */
 export interface Ending {
@@ -6,7 +7,7 @@ export interface Ending {
   readonly gone: number;
 }
 
-/** How often the model was asked more than once for one message, and whether anything explains it. */
+/** How often the model was asked more than once for one thing, and whether anything explains it. */
 export interface RunFindings {
   readonly runs: number;
   /** Runs beyond the first of a message. */
@@ -17,13 +18,28 @@ export interface RunFindings {
   readonly overlapping: readonly string[];
   /** Of each message whose run was cut off, the milliseconds from the end of its process to the next run. */
   readonly resumedMs: readonly number[];
+  /** The same of the steps of jobs and builders that ask the model. */
+  readonly jobSteps: {
+    readonly asked: number;
+    readonly repeated: number;
+    readonly needless: readonly string[];
+    /** Jobs of which one ending had more than one step repeated. */
+    readonly severalForOneEnding: readonly string[];
+  };
 }
 
-const token = /\bzq[0-9a-f]{14}\b/g;
+interface Repeat {
+  readonly key: string;
+  readonly line: Line;
+  /** The last ending since the run before began. */
+  readonly ending?: Ending;
+  readonly at: number;
+}
 
-/** Plays the model: repeats what it is told, sometimes slowly, and notes who asked when. */
+/** Plays the model: repeats what it is told, sometimes slowly, goes on errands, and notes who asked when. */
 export class ModelRuns {
-  private readonly runs = new Map<string, ModelRequest[]>();
+  /** By line of work and how many calls of tools came before. */
+  private readonly runs = new Map<string, { readonly line: Line; readonly requests: ModelRequest[] }>();
   private readonly lastOf = new Map<string, { readonly token: string; readonly request: ModelRequest }>();
   private readonly overlaps: { readonly token: string; readonly earlier: ModelRequest; readonly at: number }[] = [];
 
@@ -33,8 +49,9 @@ export class ModelRuns {
     private readonly conversationOf: (token: string) => string,
   ) {
     const text = (request: ModelRequest) => `You said: ${request.lastUserText}`;
-    const share = (request: ModelRequest) => Number.parseInt(tokenOf(request)?.slice(2, 4) ?? '0', 16) / 256;
+    const share = (request: ModelRequest) => Number.parseInt(lineOf(request)?.token.slice(2, 4) ?? '0', 16) / 256;
     model.when((request) => this.note(request)).reply('unused');
+    model.when((request) => stepFor(request) !== undefined).reply(errandStep);
     // A tenth answer slowly enough for previews, a quarter think for a moment, the rest are quick.
     model
       .when((request) => share(request) < 0.1)
@@ -43,41 +60,71 @@ export class ModelRuns {
     model.when(() => true).reply({ text, firstTokenMs: 30 });
   }
 
-  /** Judges what was noted. `endings` are those of processes that run turns. */
+  /** Judges what was noted. `endings` are those of processes that run turns and jobs. */
   findings(endings: readonly Ending[]): RunFindings {
-    const needless: string[] = [];
-    const resumedMs: number[] = [];
-    let runs = 0;
-    for (const [key, requests] of this.runs) {
-      runs += requests.length;
-      for (const [index, request] of requests.entries()) {
-        const before = requests[index - 1];
-        if (!before) continue;
-        const ending = endings.findLast(({ at, gone }) => gone >= before.at && at <= request.at);
-        if (ending) resumedMs.push(request.at - ending.at);
-        else needless.push(key);
-      }
-    }
+    const of = (isJob: boolean) => [...this.runs].filter(([, { line }]) => line.isJob === isJob);
+    const asked = (isJob: boolean) => of(isJob).reduce((sum, [, { requests }]) => sum + requests.length, 0);
+    const repeats = this.repeats(endings);
+    const turns = repeats.filter(({ line }) => !line.isJob);
+    const steps = repeats.filter(({ line }) => line.isJob);
+    const needless = (some: readonly Repeat[]) => some.filter(({ ending }) => !ending).map(({ key }) => key);
     const overlapping = this.overlaps.filter(({ earlier, at }) => !endedBetween(endings, earlier.at, at)).map((overlap) => overlap.token);
-    return { runs, repeated: runs - this.runs.size, needless, overlapping, resumedMs };
+    return {
+      runs: asked(false),
+      repeated: turns.length,
+      needless: needless(turns),
+      overlapping,
+      resumedMs: turns.flatMap(({ ending, at }) => (ending ? [at - ending.at] : [])),
+      jobSteps: {
+        asked: asked(true),
+        repeated: steps.length,
+        needless: needless(steps),
+        severalForOneEnding: severalForOneEnding(steps),
+      },
+    };
+  }
+
+  private repeats(endings: readonly Ending[]): Repeat[] {
+    return [...this.runs].flatMap(([key, { line, requests }]) =>
+      requests.slice(1).map((request, index) => {
+        const before = requests[index]!;
+        const ending = endings.findLast(({ at, gone }) => gone >= before.at && at <= request.at);
+        return { key, line, at: request.at, ...(ending && { ending }) };
+      }),
+    );
   }
 
   /** Only looks: no request is answered by this rule. */
   private note(request: ModelRequest): false {
-    const key = tokenOf(request);
-    if (key === undefined) return false;
-    this.runs.set(key, [...(this.runs.get(key) ?? []), request]);
-    const conversation = this.conversationOf(key);
+    const line = lineOf(request);
+    if (!line) return false;
+    const key = `${line.name}#${request.toolRounds}`;
+    const known = this.runs.get(key);
+    if (known) known.requests.push(request);
+    else this.runs.set(key, { line, requests: [request] });
+    // Jobs go on beside the turns of their conversation.
+    if (line.isJob) return false;
+    const conversation = this.conversationOf(line.token);
     const last = this.lastOf.get(conversation);
-    if (last?.request.outcome === 'pending') this.overlaps.push({ token: key, earlier: last.request, at: request.at });
-    this.lastOf.set(conversation, { token: key, request });
+    // The next step of a run may be asked for before the last word of the step before has been taken note of.
+    const isNextStep = last?.token === line.token && last.request.toolRounds < request.toolRounds;
+    if (last?.request.outcome === 'pending' && !isNextStep)
+      this.overlaps.push({ token: line.token, earlier: last.request, at: request.at });
+    this.lastOf.set(conversation, { token: line.token, request });
     return false;
   }
 }
 
-/** The message a request is about: the last thing the user said. */
-function tokenOf(request: ModelRequest): string | undefined {
-  return request.lastUserText.match(token)?.at(-1);
+function severalForOneEnding(steps: readonly Repeat[]): string[] {
+  const seen = new Map<string, Set<Ending>>();
+  const found = new Set<string>();
+  for (const { line, ending } of steps) {
+    if (!ending) continue;
+    const endings = seen.get(line.name) ?? new Set();
+    if (endings.has(ending)) found.add(line.name);
+    seen.set(line.name, endings.add(ending));
+  }
+  return [...found];
 }
 
 function endedBetween(endings: readonly Ending[], from: number, to: number): boolean {

@@ -22,6 +22,10 @@ export interface ChaosOptions {
   readonly dropped: number;
   /** Share of events that are delivered more than once. */
   readonly repeated: number;
+  /** Share of messages that start work in the background, some with builders or a reminder of its own, some cancelled in its midst. */
+  readonly jobs: number;
+  /** Share of messages that ask for a reminder some seconds ahead. */
+  readonly reminders: number;
   /** `strict`: the simulators keep the rate limits of the real services. */
   readonly limits: 'strict' | 'off';
 }
@@ -37,6 +41,8 @@ export const defaultOptions: ChaosOptions = {
   rate: 40,
   dropped: 0.05,
   repeated: 0.15,
+  jobs: 0.05,
+  reminders: 0.03,
   limits: 'off',
 };
 
@@ -54,6 +60,8 @@ Starts the built product beside simulated channels, sends it messages, kills it 
   --rate <n>          messages a second, at most (${defaultOptions.rate})
   --dropped <share>   of the product's requests are done but not answered (${defaultOptions.dropped})
   --repeated <share>  of events come more than once (${defaultOptions.repeated})
+  --jobs <share>      of messages start work in the background (${defaultOptions.jobs})
+  --reminders <share> of messages ask for a reminder some seconds ahead (${defaultOptions.reminders})
   --limits strict|off whether the simulators keep the real rate limits (${defaultOptions.limits})
   --json <file>       writes the result there
   --log <file>        writes the last lines of what the product printed there
@@ -76,6 +84,8 @@ export function parseOptions(args: readonly string[]): { options: ChaosOptions; 
       rate: { type: 'string' },
       dropped: { type: 'string' },
       repeated: { type: 'string' },
+      jobs: { type: 'string' },
+      reminders: { type: 'string' },
       limits: { type: 'string' },
       json: { type: 'string' },
       log: { type: 'string' },
@@ -94,6 +104,8 @@ export function parseOptions(args: readonly string[]): { options: ChaosOptions; 
     rate: number('rate', values.rate, 1, defaultOptions.rate),
     dropped: share('dropped', values.dropped, defaultOptions.dropped),
     repeated: share('repeated', values.repeated, defaultOptions.repeated),
+    jobs: share('jobs', values.jobs, defaultOptions.jobs),
+    reminders: share('reminders', values.reminders, defaultOptions.reminders),
     limits: limitsOf(values.limits),
   };
   const { json, log, help = false } = values;

@@ -2,7 +2,7 @@ import type { ChaosResult, Durations } from './result.js';
 
 /** The result as lines for a terminal. */
 export function tableOf(result: ChaosResult): string {
-  const { messages, modelRuns, terms } = result;
+  const { messages, modelRuns, terms, jobs, reminders } = result;
   const named = Object.entries(result.endedApps).map(([app, times]) => `${app} ${times}`);
   const rows: [string, string | number][] = [
     ['seed', result.options.seed],
@@ -21,6 +21,29 @@ export function tableOf(result: ChaosResult): string {
       'model runs / repeated / needlessly / overlapping',
       `${modelRuns.runs} / ${modelRuns.repeated} / ${modelRuns.needless.length} / ${modelRuns.overlapping.length}`,
     ],
+    ['jobs started / with a result / cancelled', `${jobs.started} / ${jobs.finished} / ${jobs.cancelled}`],
+    [
+      'their results lost / shown twice / after a cancellation',
+      `${jobs.lost.length} / ${jobs.duplicated.length} / ${jobs.afterCancel.length}`,
+    ],
+    [
+      'out of order / in the wrong place / without a builder’s work',
+      `${jobs.outOfOrder.length} / ${jobs.misdirected.length} / ${jobs.incomplete.length}`,
+    ],
+    [
+      'steps of jobs / repeated / needlessly / several for one ending',
+      `${jobs.steps.asked} / ${jobs.steps.repeated} / ${jobs.steps.needless.length} / ${jobs.steps.severalForOneEnding.length}`,
+    ],
+    ['status messages that were not brought up to date', jobs.staleStatuses.length],
+    [
+      'reminders planned / shown / lost / twice / early / misplaced',
+      [
+        reminders.planned,
+        reminders.shown,
+        ...[reminders.lost, reminders.duplicated, reminders.early, reminders.misdirected].map(({ length }) => length),
+      ].join(' / '),
+    ],
+    ['reminders late by, p50 / p95 / max', durationText(reminders.lateMs)],
     ['kill to next answer, p50 / p95 / max', durationText(result.recoveryMs)],
     ['end to next run of what was running, p50 / p95 / max', durationText(result.resumedMs)],
     ['2xx to answer, p50 / p95 / max', durationText(result.answerMs)],

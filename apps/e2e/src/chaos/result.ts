@@ -2,6 +2,7 @@ import { cpus, totalmem } from 'node:os';
 import type { Finding, Violation } from '@rockpool/testkit';
 import type { Answers } from './answers.js';
 import type { Endings } from './endings.js';
+import { Errands, type ErrandFindings } from './errand-findings.js';
 import type { RunFindings } from './model-runs.js';
 import type { ChaosOptions } from './options.js';
 import type { Stage } from './stage.js';
@@ -40,8 +41,12 @@ export interface ChaosResult {
   /** Turns that the product itself says are not over, nor in anybody's hands. */
   readonly leftOpen: number;
   /** Placeholders that were left behind; a promise is broken when there are more than endings. */
-  readonly orphanPlaceholders: readonly { readonly conversation: string; readonly id: string }[];
-  readonly modelRuns: Omit<RunFindings, 'resumedMs'>;
+  readonly orphanPlaceholders: readonly { readonly conversation: string; readonly id: string; readonly between: readonly string[] }[];
+  /** Of turns. */
+  readonly modelRuns: Omit<RunFindings, 'resumedMs' | 'jobSteps'>;
+  /** Work in the background, its cancellation, and what its steps cost. */
+  readonly jobs: ErrandFindings['jobs'] & { readonly steps: RunFindings['jobSteps'] };
+  readonly reminders: Omit<ErrandFindings['reminders'], 'lateMs'> & { readonly lateMs?: Durations };
   readonly kills: number;
   /** How often each app was ended, by either signal. */
   readonly endedApps: Readonly<Record<string, number>>;
@@ -75,6 +80,7 @@ interface Evidence {
   readonly stage: Stage;
   readonly answers: Answers;
   readonly endings: Endings;
+  readonly errands: Errands;
   readonly runs: RunFindings;
   readonly givenUp: number;
   readonly leftOpen: number;
@@ -84,9 +90,12 @@ interface Evidence {
 }
 
 /** Judges a run by what people see, what the model was asked, and how the process ended. */
-export function resultOf({ options, stage, answers, endings, runs, givenUp, leftOpen, durationMs, conversationOf }: Evidence): ChaosResult {
-  const { resumedMs, ...modelRuns } = runs;
-  const verdict = stage.ledger.check(stage.shown());
+export function resultOf(evidence: Evidence): ChaosResult {
+  const { options, stage, answers, endings, errands, runs, givenUp, leftOpen, durationMs, conversationOf } = evidence;
+  const { resumedMs, jobSteps, ...modelRuns } = runs;
+  const shown = stage.shown();
+  const verdict = stage.ledger.check(Errands.asAnswers(shown));
+  const { jobs, reminders } = errands.findings(shown, stage.model.requests);
   const isPlaceholder = ({ text }: { text: string }) => text.trim() === '…';
   const killed = endings.all.filter(({ signal }) => signal === 'SIGKILL');
   const termed = endings.all.filter(({ signal }) => signal === 'SIGTERM');
@@ -104,9 +113,15 @@ export function resultOf({ options, stage, answers, endings, runs, givenUp, left
     outOfOrder: verdict.outOfOrder,
     misdirected: verdict.misdirected,
     unaskedFor: verdict.orphans.filter((message) => !isPlaceholder(message)).map(({ conversation, text }) => ({ conversation, text })),
-    orphanPlaceholders: verdict.orphans.filter(isPlaceholder).map(({ conversation, id }) => ({ conversation, id })),
+    orphanPlaceholders: verdict.orphans.filter(isPlaceholder).map(({ conversation, id }) => {
+      const screen = shown.filter((message) => message.conversation === conversation);
+      const at = screen.findIndex((message) => message.id === id);
+      return { conversation, id, between: [screen[at - 1], screen[at + 1]].map((message) => message?.text.slice(0, 80) ?? '') };
+    }),
     leftOpen,
     modelRuns,
+    jobs: { ...jobs, steps: jobSteps },
+    reminders: { ...reminders, lateMs: durations(reminders.lateMs) },
     kills: killed.length,
     endedApps: Object.fromEntries(Object.entries(Object.groupBy(endings.all, ({ app }) => app)).map(([app, ended]) => [app, ended.length])),
     terms: {
@@ -140,7 +155,7 @@ export function resultOf({ options, stage, answers, endings, runs, givenUp, left
 }
 
 function brokenPromises(result: Omit<ChaosResult, 'ok' | 'broken'>, faults: readonly string[]): string[] {
-  const { modelRuns, terms, recoveryMs } = result;
+  const { modelRuns, terms, recoveryMs, jobs, reminders } = result;
   // A request to wait that was not answered, or that the process did not live to heed, cannot be kept to.
   const tooEarly = result.options.dropped > 0 ? [] : result.rateViolations.filter(({ msAfterStart }) => msAfterStart > longestBreakMs);
   const findings = [
@@ -151,6 +166,18 @@ function brokenPromises(result: Omit<ChaosResult, 'ok' | 'broken'>, faults: read
     [result.unaskedFor, 'said without being asked'],
     [modelRuns.needless, 'run again without a reason'],
     [modelRuns.overlapping, 'run while another of the same conversation was running'],
+    [jobs.lost, 'jobs whose result was never shown'],
+    [jobs.duplicated, 'jobs whose result was shown more than once'],
+    [jobs.afterCancel, 'cancelled jobs that showed a result'],
+    [jobs.outOfOrder, 'results out of order'],
+    [jobs.misdirected, 'results in the wrong place'],
+    [jobs.incomplete, 'results without the work of a builder'],
+    [jobs.steps.needless, 'steps of jobs repeated without a reason'],
+    [jobs.steps.severalForOneEnding, 'jobs of which one ending had several steps repeated'],
+    [reminders.lost, 'reminders never shown'],
+    [reminders.duplicated, 'reminders shown more than once'],
+    [reminders.early, 'reminders too early'],
+    [reminders.misdirected, 'reminders in the wrong place'],
   ] as const;
   return [
     ...findings.filter(([list]) => list.length > 0).map(([list, what]) => `${list.length} ${what}: ${JSON.stringify(list.slice(0, 3))}`),

@@ -2,6 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { Random } from '@rockpool/testkit';
 import { Answers } from './answers.js';
 import { Endings } from './endings.js';
+import { cancelWords, drawErrand, errandIn } from './errands.js';
+import { Errands } from './errand-findings.js';
 import { ModelRuns } from './model-runs.js';
 import type { ChaosOptions } from './options.js';
 import { resultOf, type ChaosResult } from './result.js';
@@ -21,6 +23,12 @@ const messagesPerTalk = 10;
 const mostWaiting = { embedded: 400, google: 60 };
 /** When nothing changed for so long, what is missing will not come. */
 const stillnessMs = 45_000;
+/** Work in the background whose task died with its process is found by a sweep each minute. */
+const stillnessOfWorkMs = 150_000;
+/** From the moment a person is told of a job until the person has it cancelled. */
+const cancelAfterMs = 2_000;
+/** Who is not told of a job by then does not cancel it. */
+const toldWithinMs = 60_000;
 /** When endings are due already, the process lives for so long at most before the next one. */
 const longestUptimeMs = 2_500;
 /** What might come twice has come by then. */
@@ -55,6 +63,11 @@ class ChaosRun {
   private readonly answers: Answers;
   private readonly runs: ModelRuns;
   private readonly endings: Endings;
+  private readonly errands = new Errands();
+  /** What is to be said as the next message: that a job is to end. */
+  private readonly cancels: { readonly talk: Talk; readonly job: string; readonly label: string; readonly dueAt: number }[] = [];
+  /** Messages that are kept for them. */
+  private cancelsToCome = 0;
   private readonly sent: Sent[] = [];
   /** What the run waits for in the end: acceptances and repeated deliveries. */
   private readonly underWay = new Set<Promise<unknown>>();
@@ -97,6 +110,7 @@ class ChaosRun {
         stage: this.stage,
         answers: this.answers,
         endings: this.endings,
+        errands: this.errands,
         runs: this.runs.findings(this.endings.all.filter(({ app }) => app === 'agent-host' || app === 'rockpool')),
         givenUp: this.givenUp,
         leftOpen: await this.leftOpen(),
@@ -111,15 +125,18 @@ class ChaosRun {
 
   private async send(): Promise<void> {
     const random = new Random(`${this.options.seed}/send`);
+    const chance = new Random(`${this.options.seed}/errands`);
     const talks = this.talks(random);
     let begin = performance.now();
     while (this.sent.length < this.options.messages) {
       const talk = random.pick(talks);
       // People often send two or three in a row.
-      const burst = Math.min(random.pick([1, 1, 1, 2, 3]), this.options.messages - this.sent.length);
-      for (let n = 0; n < burst; n++) this.say(talk, random);
+      const burst = Math.min(random.pick([1, 1, 1, 2, 3]), this.options.messages - this.sent.length - this.cancelsToCome);
+      const mayCancel = talk.goesOn && this.options.messages - this.sent.length - this.cancelsToCome > 10;
+      for (let n = 0; n < burst; n++) this.say(talk, random, drawErrand(chance, this.options, mayCancel));
+      this.cancelSome(random);
       const due = begin + (this.sent.length * 1000) / this.options.rate;
-      await this.pause(Math.max(0, due - performance.now()));
+      await this.pause(Math.max(burst > 0 ? 0 : 20, due - performance.now()));
       while (this.waiting() > mostWaiting[this.options.engine]) await this.pause(50);
       begin += await this.untilEndingsKeepUp();
     }
@@ -134,24 +151,50 @@ class ChaosRun {
     });
   }
 
-  private say(talk: Talk, random: Random): void {
+  private say(talk: Talk, random: Random, words?: string): Sent {
     const before = this.acceptedOf.get(talk) ?? Promise.resolve();
-    const sent = talk.say(this.stage.ledger);
+    const sent = talk.say(this.stage.ledger, words);
+    const token = tokenIn(sent.text);
     this.sent.push(sent);
-    this.conversationOf.set(tokenIn(sent.text), sent.conversation);
+    this.conversationOf.set(token, sent.conversation);
+    this.errands.said(sent.text, token, sent.conversation);
+    if (errandIn(sent.text)?.kind === 'long') this.follow(this.cancelSoon(talk, sent));
     const accepted = sent.accepted.then((isAccepted) => {
-      this.answers.expect(tokenIn(sent.text), Date.now());
-      if (isAccepted) this.accepted.push(sent);
-      else this.givenUp++;
+      this.answers.expect(token, Date.now());
+      if (!isAccepted) this.givenUp++;
+      else {
+        this.accepted.push(sent);
+        this.errands.wasAccepted(token);
+      }
     });
     this.acceptedOf.set(talk, accepted);
     this.follow(accepted);
-    if (!random.chance(this.options.repeated)) return;
+    if (!random.chance(this.options.repeated)) return sent;
     // Beside the first delivery, or a while later; now and then a storm. Never before what was said before in the same chat: no sender does that.
     const times = random.chance(0.15) ? 10 : random.integer(1, 2);
     const delayMs = random.chance(0.5) ? 0 : random.integer(0, 10_000);
     const renamed = random.chance(0.5);
     this.follow(before.then(() => this.pause(delayMs)).then(() => sent.redeliver(times, renamed)));
+    return sent;
+  }
+
+  /** Once the person knows its number, has the job cancelled with one of the next messages. */
+  private async cancelSoon(talk: Talk, { text, accepted }: Sent): Promise<void> {
+    const job = tokenIn(text);
+    const giveUpAt = Date.now() + toldWithinMs;
+    this.cancelsToCome++;
+    if (await accepted) while (!this.answers.jobs.has(job) && Date.now() < giveUpAt) await this.pause(50);
+    const label = this.answers.jobs.get(job);
+    if (label === undefined) this.cancelsToCome--;
+    else this.cancels.push({ talk, job, label, dueAt: Date.now() + cancelAfterMs });
+  }
+
+  private cancelSome(random: Random): void {
+    while (this.cancels[0] && this.cancels[0].dueAt <= Date.now()) {
+      const { talk, job, label } = this.cancels.shift()!;
+      this.cancelsToCome--;
+      this.errands.asksToCancel(tokenIn(this.say(talk, random, cancelWords(label)).text), job);
+    }
   }
 
   /** Endings at moments of chance, spread over the messages; after each, some of what was said before comes again. */
@@ -193,11 +236,14 @@ class ChaosRun {
   /** Resolves, with the time of the last change, when every sender is done and every message answered, or nothing changes any more. */
   private async untilStill(): Promise<number> {
     let last = { key: '', at: Date.now() };
-    while (Date.now() - last.at < stillnessMs) {
-      const unanswered = this.stage.ledger.unanswered(this.stage.shown()).length;
-      const key = `${this.underWay.size}/${unanswered}`;
+    for (;;) {
+      const shown = this.stage.shown();
+      const unanswered = this.stage.ledger.unanswered(Errands.asAnswers(shown)).length;
+      const unfinished = this.errands.unfinished(shown);
+      const key = `${this.underWay.size}/${unanswered}/${unfinished}`;
       if (key !== last.key) last = { key, at: Date.now() };
-      if (this.underWay.size === 0 && unanswered === 0) break;
+      if (this.underWay.size === 0 && unanswered === 0 && unfinished === 0) break;
+      if (Date.now() - last.at >= (unfinished > 0 ? stillnessOfWorkMs : stillnessMs)) break;
       await this.pause(200);
     }
     await this.pause(aftermathMs);

@@ -16,8 +16,10 @@ export interface Sent {
 export interface Talk {
   readonly channel: ChaosChannel;
   readonly tenantId: string;
-  /** Sends a new message, with a token of the ledger's in it. */
-  say(ledger: Ledger): Sent;
+  /** False where each message begins a conversation of its own. */
+  readonly goesOn: boolean;
+  /** Sends a new message of these words, with a token of the ledger's behind them. */
+  say(ledger: Ledger, words?: string): Sent;
 }
 
 /** A private chat with a bot. Telegram delivers what is said in one chat strictly one after another. */
@@ -25,8 +27,9 @@ export function telegramTalk(tenantId: string, conversation: string, chat: Perso
   return {
     channel: 'telegram',
     tenantId,
-    say(ledger) {
-      const text = ledger.message(conversation);
+    goesOn: true,
+    say(ledger, words) {
+      const text = ledger.message(conversation, words);
       const { accepted, redeliver } = chat.say(text);
       return { text, conversation, accepted, redeliver: async (times) => void (await redeliver(times)) };
     },
@@ -38,8 +41,9 @@ export function slackDirectTalk(tenantId: string, conversation: string, screen: 
   return {
     channel: 'slack',
     tenantId,
-    say(ledger) {
-      const text = ledger.message(conversation);
+    goesOn: true,
+    say(ledger, words) {
+      const text = ledger.message(conversation, words);
       const { accepted, redeliver } = screen.say(text);
       return { text, conversation, accepted, redeliver: async (times, renamed) => void (await redeliver(times, { newEventId: renamed })) };
     },
@@ -51,8 +55,9 @@ export function slackThreadsTalk(tenantId: string, app: SlackApp, screen: SlackS
   return {
     channel: 'slack',
     tenantId,
-    say(ledger) {
-      const text = ledger.message('a thread that is not begun yet', `<@${app.user.id}> message`);
+    goesOn: false,
+    say(ledger, words = 'message') {
+      const text = ledger.message('a thread that is not begun yet', `<@${app.user.id}> ${words}`);
       const { ts, accepted, redeliver } = screen.say(text);
       const conversation = conversationOf(ts);
       ledger.expectIn(text, conversation);
@@ -66,9 +71,10 @@ export function httpTalk(tenantId: string, name: string, sender: StandardWebhook
   return {
     channel: 'http',
     tenantId,
-    say(ledger) {
+    goesOn: true,
+    say(ledger, words) {
       const conversation = httpConversation(tenantId, name);
-      const text = ledger.message(conversation);
+      const text = ledger.message(conversation, words);
       const sent = sender.send({ type: 'message', data: { conversation: name, text } }, { text });
       const redeliver = async (times: number) => void (await Promise.all(Array.from({ length: times }, () => sent.redeliver())));
       return { text, conversation, accepted: sent.accepted, redeliver };

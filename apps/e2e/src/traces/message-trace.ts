@@ -19,7 +19,8 @@ const hops: readonly { readonly what: string; readonly is: (span: Span) => boole
   { what: 'the reply', is: ({ name }) => name === 'reply.send' },
 ];
 
-function isEndOfTurn({ name, attributes }: Span): boolean {
+/** True for the span of a run that ended its turn. */
+export function isEndOfTurn({ name, attributes }: Span): boolean {
   return name === 'turn' && attributes['rockpool.turn.outcome'] !== undefined;
 }
 

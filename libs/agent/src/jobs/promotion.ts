@@ -1,4 +1,4 @@
-import { context, propagation } from '@opentelemetry/api';
+import { context, propagation, trace } from '@opentelemetry/api';
 import type { JobId } from '@rockpool/contracts';
 import type { AgentEvent, AgentTurn } from '@rockpool/conversations';
 import { promotedText, type JobRecord, type Jobs } from '@rockpool/jobs';
@@ -8,6 +8,8 @@ import { ContextWindow } from '../context-window.js';
 import { resultOf } from '../tool-runner.js';
 import { oneLine } from '../transcript-text.js';
 import { agentJobKind, inputFor } from './agent-job-input.js';
+
+const tracer = trace.getTracer('@rockpool/agent');
 
 const startJob = z.object({ title: z.string().min(1).max(200).describe('A few words that the person knows it by') });
 const startJobName = 'start_job';
@@ -48,7 +50,13 @@ export class Promotion {
     return job && this.promoted(job);
   }
 
-  async promote(turn: AgentTurn, { steps, said, title }: TurnState): Promise<AgentEvent> {
+  /** Everything that the job does is seen below this span, however much later. */
+  promote(turn: AgentTurn, state: TurnState): Promise<AgentEvent> {
+    const attributes = { 'rockpool.tenant.id': turn.tenantId, 'rockpool.event.id': turn.eventId, 'rockpool.job.id': idOf(turn) };
+    return tracer.startActiveSpan('job promote', { attributes }, (span) => this.start(turn, state).finally(() => span.end()));
+  }
+
+  private async start(turn: AgentTurn, { steps, said, title }: TurnState): Promise<AgentEvent> {
     const { tenantId, conversationId, history, message, summary, senderId } = turn;
     const carrier: { traceparent?: string } = {};
     propagation.inject(context.active(), carrier);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { InvalidInput, NotFound, type ScheduleId } from '@rockpool/contracts';
 import { fromFile, momentOf, quietText, type QuietHours, type ScheduleRecord, type Schedules, type When } from '@rockpool/jobs';
 import { z } from 'zod';
@@ -37,17 +38,15 @@ export function schedule(schedules: Schedules): AgentTool {
     input: planned,
     async run({ title, prompt, ...times }, context) {
       const { tenantId, conversationId, senderId, idempotencyKey } = context;
-      const when = whenOf(times, context);
-      const quiet = quietOf(times, context);
       // The same when the call is made again: then the schedule is changed, not doubled.
       const id = createHash('sha256').update(idempotencyKey).digest('hex').slice(0, 24) as ScheduleId;
-      const record = await schedules.put(tenantId, id, {
-        title,
-        when,
-        ...(quiet && { quiet }),
-        effect: { kind: 'prompt', conversationId, text: prompt },
-        createdBy: senderId,
-      });
+      const effect = { kind: 'prompt', conversationId, text: prompt } as const;
+      const earlier = times.inMinutes === undefined ? undefined : await schedules.find(tenantId, id);
+      // “In ten minutes” was said when the call was first made. They may be over, and the schedule with them.
+      const isSame = earlier?.title === title && isDeepStrictEqual(earlier.effect, effect);
+      const when = isSame ? earlier.when : whenOf(times, context);
+      const quiet = quietOf(times, context);
+      const record = await schedules.put(tenantId, id, { title, when, ...(quiet && { quiet }), effect, createdBy: senderId });
       return `Planned: ${lineOf(record, schedules, context)}`;
     },
   });

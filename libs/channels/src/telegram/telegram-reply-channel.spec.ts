@@ -178,6 +178,24 @@ describe('answers in Telegram', () => {
       expect(chat.visible().map(({ messageId }) => String(messageId))).toEqual([expect.anything(), earlier, expect.anything(), receipt]);
     });
 
+    it('that answers no message of a person, only what came after the last answer is looked at', async () => {
+      const channel = channelFor(direct);
+      const atNobody = { ...direct, messageId: undefined };
+      const older = await channel.place(atNobody);
+      const earlier = await channel.place(atNobody);
+      telegram.faults.add({ kind: 'accept-then-drop', match: 'sendMessage', times: 1 });
+      expect(await outcome(channel.place(atNobody))).toMatchObject({ code: 'outcome_unknown' });
+      chat.say('are you there?');
+      const receipt = await patiently(clock, () => channel.place(atNobody));
+      const known = (receipts: string[]) => async () => ({ receipts: new Set(receipts), isComplete: true });
+      const calls = telegram.calls.length;
+      await channel.sweep(atNobody, '', receipt, known([receipt]));
+      expect(telegram.calls).toHaveLength(calls);
+      await patiently(clock, () => channel.sweep(atNobody, '', receipt, known([earlier, receipt])));
+      const bots = chat.visible().filter(({ from }) => from === 'bot');
+      expect(bots.map(({ messageId }) => String(messageId))).toEqual([older, earlier, receipt]);
+    });
+
     it('nothing is touched while another placement may be under way', async () => {
       const { sweep } = await withStray();
       const calls = telegram.calls.length;

@@ -80,12 +80,15 @@ export class TelegramReplyChannel extends ReplyChannel {
    * Ids in private chats grow with every message, so a stray has one between the person's message and the placement that counts. What the ledger knows is
    * left alone. Of the rest only an edit that changes nothing ("message is not modified") proves a placeholder of this bot; in a private chat a bot may
    * delete the person's messages too, but not edit them. In groups and topics others of this bot's answers have ids between, which one conversation does not know.
+   * What the platform itself brings (a reminder that is due) answers no message of a person: there the last answer before it is where the looking ends.
    */
   override async sweep(target: ReplyTarget, _key: string, receipt: Receipt, known: () => Promise<KnownMessages>): Promise<void> {
-    if (isGroup(target) || target.threadId !== undefined || target.messageId === undefined) return;
+    if (isGroup(target) || target.threadId !== undefined) return;
     const { receipts, isComplete } = await known();
     if (!isComplete) return;
-    const least = Math.max(Number(target.messageId) + 1, Number(receipt) - strayLooks);
+    const before = target.messageId === undefined ? lastBefore(receipt, receipts) : Number(target.messageId);
+    if (before === undefined) return;
+    const least = Math.max(before + 1, Number(receipt) - strayLooks);
     for (let id = Number(receipt) - 1; id >= least; id--) {
       if (receipts.has(String(id)) || !(await this.isPlaceholder(target, id))) continue;
       const scopes = scopesOf(target);
@@ -144,6 +147,12 @@ function scopesOf(target: ReplyTarget): PacedScope[] {
 /** Ids of groups and channels are negative. */
 function isGroup(target: ReplyTarget): boolean {
   return target.chatId.startsWith('-');
+}
+
+/** The newest of these messages that is older than that one. */
+function lastBefore(receipt: Receipt, receipts: ReadonlySet<Receipt>): number | undefined {
+  const older = [...receipts].map(Number).filter((id) => id < Number(receipt));
+  return older.length === 0 ? undefined : Math.max(...older);
 }
 
 function threadParameters(threadId: string | undefined): object {

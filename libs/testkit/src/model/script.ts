@@ -4,8 +4,8 @@ import type { ModelRequest, ToolCall } from './request.js';
 export interface ModelStep {
   /** Answer text; may depend on the request. */
   readonly text?: string | ((request: ModelRequest) => string);
-  /** Tools to call; the text, if any, comes before. */
-  readonly toolCalls?: readonly ToolCall[];
+  /** Tools to call, which may depend on the request; the text, if any, comes before. */
+  readonly toolCalls?: readonly ToolCall[] | ((request: ModelRequest) => readonly ToolCall[]);
   /** Before the first token, or before the whole answer when it is not streamed. */
   readonly firstTokenMs?: number;
   readonly betweenTokensMs?: number;

@@ -112,7 +112,8 @@ export class ModelSimulator {
       return failureAnswer(dialect, step.fail.status, 'simulated failure', step.fail.retryAfterSeconds);
     }
     const text = typeof step.text === 'function' ? step.text(request) : (step.text ?? '');
-    const answer = modelAnswer(request, this.requests.length, text, step.toolCalls ?? []);
+    const toolCalls = typeof step.toolCalls === 'function' ? step.toolCalls(request) : (step.toolCalls ?? []);
+    const answer = modelAnswer(request, this.requests.length, text, toolCalls);
     if (request.stream) {
       const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' };
       return { status: 200, headers, stream: this.frames(dialect, request, answer, step, signal) };
