@@ -2,14 +2,14 @@ import type { ModelRequest, ShownMessage } from '@rockpool/testkit';
 import { endsJob, errandIn, isCancelled, isPlanned, lineOf, plannedIn, roleOf, type ErrandKind } from './errands.js';
 
 /** A finding about one errand. */
-export interface ErrandFinding {
+interface ErrandFinding {
   readonly token: string;
   readonly conversation: string;
   readonly detail: string;
 }
 
 /** What came of work in the background and of reminders, by what people see and when the model was asked. */
-export interface ErrandFindings {
+interface ErrandFindings {
   readonly jobs: {
     /** That people were told of, and how many of them have shown their result. */
     readonly started: number;
