@@ -139,6 +139,15 @@ describe('an agent’s job', () => {
     expect(told(4).at(-1)).toContain('Counted 16 times: fish.');
     expect(told(4)[1]).toContain('How many fish?');
   });
+
+  it('sums up what its turn had begun once, and not again with every round', async () => {
+    const summary: Reply = { say: ['A long story about fish.'] };
+    desk = await JobDesk.open([look, summary, look, { say: ['Fish.'] }], [lookUp()]);
+    const begun = [{ role: 'assistant', content: [{ type: 'text', text: 'fish '.repeat(16_000) }] }];
+    await desk.start('How many fish?', { given: { begun } });
+    expect(await desk.run()).toMatchObject({ state: 'succeeded', result: 'Fish.' });
+    expect(await names()).toEqual(['think', 'look_up', 'summarise', 'think', 'look_up', 'think'].map((name) => `${name} succeeded`));
+  });
 });
 
 describe('an agent steers its job', () => {

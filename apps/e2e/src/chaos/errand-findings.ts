@@ -9,7 +9,7 @@ interface ErrandFinding {
 }
 
 /** What came of work in the background and of reminders, by what people see and when the model was asked. */
-interface ErrandFindings {
+export interface ErrandFindings {
   readonly jobs: {
     /** That people were told of, and how many of them have shown their result. */
     readonly started: number;

@@ -84,13 +84,13 @@ export class AgentJobs extends JobKind {
     const profile = await this.profiles.get(job.tenantId);
     if (profile.suspended) return { do: 'fail', reason: 'its tenant is suspended' };
     const input = inputOf(job);
-    const { rounds, open, failed, summaryFailed } = workOf(job, steps, now);
+    const { rounds, summary, open, failed, summaryFailed } = workOf(job, steps, now);
     if (open) return open.decision ?? { do: 'act', action: this.tools.nameOf(open.call), input: { call: open.call } as unknown as Json };
     if (failed)
       return { do: 'fail', reason: 'its model could not be reached or refused; the operator can see why, and have it tried again' };
     const last = rounds.at(-1)?.thought;
     if (last && last.toolCalls.length === 0) return { do: 'succeed', result: resultOf(last) };
-    const isLong = tokensOf(rounds) + beganTokens(input) > summariseAboveTokens;
+    const isLong = tokensOf(rounds) + (summary === undefined ? beganTokens(input) : 0) > summariseAboveTokens;
     if (isLong && rounds.length > 0 && !summaryFailed) return { do: 'act', action: summariseAction, input: null };
     return { do: 'act', action: thinkAction, input: null };
   }
