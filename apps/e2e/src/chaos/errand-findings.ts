@@ -2,7 +2,7 @@ import type { ModelRequest, ShownMessage } from '@rockpool/testkit';
 import { endsJob, errandIn, isCancelled, isPlanned, lineOf, plannedIn, roleOf, type ErrandKind } from './errands.js';
 
 /** A finding about one errand. */
-export interface ErrandFinding {
+interface ErrandFinding {
   readonly token: string;
   readonly conversation: string;
   readonly detail: string;
