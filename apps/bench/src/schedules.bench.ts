@@ -14,7 +14,7 @@ export async function measureSchedules(count: number, seconds: number): Promise<
   const saidAt = new Map<string, number>();
   model
     .when(({ lastUserText }) => {
-      const [due] = /^due r\d+/.exec(lastUserText) ?? [];
+      const [due] = /\bdue r\d+/.exec(lastUserText) ?? [];
       if (due !== undefined && !saidAt.has(due)) saidAt.set(due, Date.now());
       return due !== undefined;
     })
