@@ -4,17 +4,17 @@ import { Appearances, openInstallation, tell, tellAll, usualBots } from './insta
 const width = 16;
 /** From one message to the time of the first reminder; and a moment of rest before it. */
 const messagesPerSecond = 20;
-const restSeconds = 4;
+const restSeconds = 10;
 const patienceMs = 60_000;
 
-/** How late reminders come that people planned, from the time that each is planned for to the model and to the channel: some each second, and then as many at one moment. */
+/** How late reminders come that people planned, from the time that each is planned for to the model and to the channel: one each second, then several each second, and then as many at one moment. */
 export async function measureSchedules(count: number, seconds: number): Promise<Figure[]> {
   const bench = await openInstallation(usualBots);
   const { model, telegram } = bench;
   const saidAt = new Map<string, number>();
   model
     .when(({ lastUserText }) => {
-      const [due] = /^due r\d+/.exec(lastUserText) ?? [];
+      const [due] = /\bdue r\d+/.exec(lastUserText) ?? [];
       if (due !== undefined && !saidAt.has(due)) saidAt.set(due, Date.now());
       return due !== undefined;
     })
@@ -31,7 +31,7 @@ export async function measureSchedules(count: number, seconds: number): Promise<
   let named = 0;
 
   /** Plans them all, waits until all have come, and resolves with what each took. */
-  async function measure(atOf: (n: number, first: number) => number): Promise<{ toModel: number[]; toChannel: number[] }> {
+  async function measure(count: number, atOf: (n: number, first: number) => number): Promise<{ toModel: number[]; toChannel: number[] }> {
     const first = (Math.ceil(Date.now() / 1000) + Math.ceil(count / messagesPerSecond) + restSeconds) * 1000;
     const dueAt = new Map<string, number>();
     const planned = new Appearances(telegram, /planned remind r\d+/);
@@ -51,24 +51,22 @@ export async function measureSchedules(count: number, seconds: number): Promise<
   }
 
   try {
-    const spread = await measure((n, first) => first + (n % seconds) * 1000);
-    const together = await measure((_n, first) => first);
-    const early = [...spread.toModel, ...together.toModel].filter((ms) => ms < 0).length;
+    const alone = await measure(seconds, (n, first) => first + n * 1000);
+    const spread = await measure(count, (n, first) => first + (n % seconds) * 1000);
+    const together = await measure(count, (_n, first) => first);
+    const early = [...alone.toModel, ...spread.toModel, ...together.toModel].filter((ms) => ms < 0).length;
     const rate = Math.round(count / seconds);
     return [
+      { name: 'time of a reminder to the model asked, one each second, p50', value: rounded(quantile(alone.toModel, 0.5)), unit: 'ms' },
       {
-        name: `time of a reminder to the model asked, ${rate} each second, p50`,
-        value: rounded(quantile(spread.toModel, 0.5)),
-        unit: 'ms',
-      },
-      {
-        name: 'time of a reminder to the channel, p50',
-        value: rounded(quantile(spread.toChannel, 0.5)),
+        name: 'time of a reminder to the channel, one each second, p50',
+        value: rounded(quantile(alone.toChannel, 0.5)),
         unit: 'ms',
         target: { at: 'most', value: 50 },
       },
+      { name: `time of a reminder to the channel, ${rate} each second, p50`, value: rounded(quantile(spread.toChannel, 0.5)), unit: 'ms' },
       {
-        name: 'time of a reminder to the channel, p99',
+        name: `time of a reminder to the channel, ${rate} each second, p99`,
         value: rounded(quantile(spread.toChannel, 0.99)),
         unit: 'ms',
         target: { at: 'most', value: 500 },

@@ -37,7 +37,7 @@ export async function measureWaitingJobs(count: number): Promise<Figure[]> {
     return [
       { name: 'resident memory, just started, without jobs', value: rounded(none.residentMiB), unit: 'MiB' },
       { name: `resident memory, just started, with ${count} jobs that wait`, value: rounded(many.residentMiB), unit: 'MiB' },
-      { name: 'memory a waiting job', value: rounded((extraMiB * 1024) / count), unit: 'KiB', target: { at: 'most', value: 1 } },
+      { name: 'memory a waiting job', value: rounded((extraMiB * 1024) / count), unit: 'KiB' },
       { name: 'processor time of a second at rest, without jobs', value: rounded(none.cpuMs), unit: 'ms' },
       { name: `processor time of a second at rest, with ${count} jobs that wait`, value: rounded(many.cpuMs), unit: 'ms' },
       { name: 'threads beside those without jobs', value: many.threads - none.threads, unit: '', target: { at: 'most', value: 0 } },

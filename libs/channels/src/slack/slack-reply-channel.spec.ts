@@ -102,6 +102,17 @@ describe('answers in Slack', () => {
     expect(screen.visible().map(({ ts }) => ts)).toEqual([said.ts, earlier, receipt]);
   });
 
+  it('take it away where they answer no message of a person', async () => {
+    const atNobody = { ...direct, messageId: undefined };
+    const earlier = await channel.place(atNobody, 'event#0.1');
+    slack.faults.add({ kind: 'accept-then-drop', match: 'chat.postMessage', times: 1 });
+    expect(await outcome(channel.place(atNobody, 'event#0.0'))).toMatchObject({ code: 'outcome_unknown' });
+    const receipt = await channel.place(atNobody, 'event#0.0');
+    await channel.sweep(atNobody, 'event#0.0', receipt);
+    const bots = screen.visible().filter(({ from }) => from === 'bot');
+    expect(bots.map(({ ts }) => ts)).toEqual([earlier, receipt]);
+  });
+
   it('take it away in a thread too', async () => {
     const team = slack.channel({ id: 'C1', apps: [app] });
     const said = slack.person({ id: 'U2', name: 'Bob', team: 'T1' }).in(team, app).say('hi');

@@ -82,12 +82,9 @@ export class SlackReplyChannel extends ReplyChannel {
   /** Slack shows apps the metadata of messages, so what an earlier posting left is found by its key, and only that is deleted. */
   override async sweep(target: ReplyTarget, key: string, receipt: Receipt): Promise<void> {
     const scope = { name: `slack:${target.account}:sweep`, rate: updatingRate };
-    const place = {
-      channel: target.chatId,
-      include_all_metadata: 'true',
-      oldest: target.messageId ?? target.threadId ?? receipt,
-      limit: '200',
-    };
+    // What the platform itself brings (a reminder, the result of a job) answers no message of a person: then the newest 200 are looked through.
+    const oldest = target.messageId ?? target.threadId;
+    const place = { channel: target.chatId, include_all_metadata: 'true', limit: '200', ...(oldest !== undefined && { oldest }) };
     const answer = await this.pacer.heed([scope], () =>
       target.threadId === undefined
         ? this.api.read('conversations.history', place)
