@@ -1,7 +1,7 @@
 import { Inject, Module, type DynamicModule, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Documents } from '@rockpool/cloud';
 import { Inbox, Wakes } from '@rockpool/conversations';
-import { ScheduleFiring, ScheduleSweep, systemClock, type JobSweep } from '@rockpool/jobs';
+import { ScheduleFiring, type JobSweep } from '@rockpool/jobs';
 import { BulkWorker, type Upkeep } from '@rockpool/platform';
 import { Alerts, AUDIENCE, LOGGER, Shutdown, type Logger } from '@rockpool/service';
 import { AuditLog } from '@rockpool/tenancy';
@@ -50,19 +50,14 @@ export class SchedulerModule implements OnApplicationBootstrap, OnApplicationShu
         {
           provide: Sweeps,
           useFactory: (inbox: Inbox, wakes: Wakes, documents: Documents, upkeep: Upkeep, shutdown: Shutdown, log: Logger) => {
-            const { firing } = upkeep;
             const alerts = new Alerts(documents);
             const stranded = new StrandedSweep(inbox, wakes, () => alerts.lasting('agent-host-'));
-            const schedules = new ScheduleSweep(documents, firing, {
-              clock: systemClock,
-              onWarning: (message, error, { tenantId, scheduleId }) => log.warn({ error, tenantId, scheduleId }, message),
-            });
             const newWorker = () =>
               new BulkWorker(documents, inbox, wakes, new AuditLog(documents), (error, operation) =>
                 log.warn({ error, operation }, 'a batch of a bulk operation failed and is taken again'),
               );
             const bulk = options.worksInBulk ? new BulkSweep(documents, newWorker) : undefined;
-            return new Sweeps({ stranded, schedules, jobs: options.jobSweep(log), upkeep, bulk }, shutdown.signal);
+            return new Sweeps({ stranded, schedules: upkeep.sweep, jobs: options.jobSweep(log), upkeep, bulk }, shutdown.signal);
           },
           inject: [Inbox, Wakes, Documents, UPKEEP, Shutdown, LOGGER],
         },
@@ -77,10 +72,12 @@ export class SchedulerModule implements OnApplicationBootstrap, OnApplicationShu
       .catch((error: unknown) => this.log.warn({ error }, 'the schedules of the platform could not be made, and are tried again'));
     const { sweepEveryMs } = this.options;
     if (sweepEveryMs === undefined) return;
-    this.timer = setInterval(() => {
-      this.sweeps.sweep().catch((error: unknown) => this.log.warn({ error }, 'a sweep failed, and is made again'));
-    }, sweepEveryMs);
+    // What the process left undone that ended before need not wait for a minute.
+    const sweep = (): void =>
+      void this.sweeps.sweep().catch((error: unknown) => this.log.warn({ error }, 'a sweep failed, and is made again'));
+    this.timer = setInterval(sweep, sweepEveryMs);
     this.timer.unref();
+    sweep();
   }
 
   /** Waits for what is under way. */

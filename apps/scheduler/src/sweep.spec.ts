@@ -112,9 +112,9 @@ describe('a sweep', () => {
 
   it('wakes only a few while an agent host is away, and all once it is back', async () => {
     await strand(25, 2 * minutes);
-    await start();
     const alerts = new Alerts(platform.cloud.documents);
     await alerts.raise({ id: 'agent-host-1', subject: 'agent host', reason: 'gone', remedy: 'start it' });
+    await start();
     expect(await sweep()).toEqual({ woken: 10, rearmed: 0, jobs: idle });
     await alerts.clear('agent-host-1');
     expect(await sweep()).toEqual({ woken: 25, rearmed: 0, jobs: idle });

@@ -19,6 +19,8 @@ export interface JobSweepResult {
 
 /** What is younger is with somebody. Longer than a task or a settlement takes to get under way. */
 const graceMs = 15_000;
+/** Until the next sweep has been: what comes before that is seen to now, so that a lost task makes nothing late. */
+const aheadMs = 90_000;
 const pageSize = 200;
 
 /** Mends what a crash left between documents and tasks. Made every minute by any number of processes; harmless beside running jobs. */
@@ -34,8 +36,15 @@ export class JobSweep {
 
   /** A job that cannot be mended now is left to the next sweep, with a warning. Rejects when storage cannot be read. */
   async run(signal?: AbortSignal): Promise<JobSweepResult> {
-    const before = this.options.clock.now() - graceMs;
-    const overdue = await this.each('open', 'dueAt', before, (job) => this.takeUp(job), signal);
+    const now = this.options.clock.now();
+    const before = now - graceMs;
+    const overdue = await this.each(
+      'open',
+      'dueAt',
+      now + aheadMs,
+      (job) => (job.dueAt < before ? this.takeUp(job) : this.ensure(job)),
+      signal,
+    );
     const unsettled = await this.each('unsettled', 'updatedAt', before, async (job) => (await this.settlement.settle(job), true), signal);
     let letIn = 0;
     for (const job of await this.places.line()) {
@@ -43,6 +52,12 @@ export class JobSweep {
       if ((await this.places.find(job.tenantId, job.jobId)) && (await this.claims.letIn(job))) letIn++;
     }
     return { overdue, unsettled, letIn };
+  }
+
+  /** Makes the task of what is not overdue, should it be lost: it has a name, so one that is there is made no second time. */
+  private async ensure(job: JobRecord): Promise<false> {
+    if (!job.lease && !job.blocked && job.line === undefined) await this.tasks.create(job);
+    return false;
   }
 
   private async takeUp(found: JobRecord): Promise<boolean> {

@@ -34,6 +34,6 @@ export function schedulePlatform(needs: SchedulePlatformNeeds): SchedulePlatform
   return {
     schedules: new Schedules(documents, tasks, firing, clock, { ...(perTenant !== undefined && { perTenant }) }),
     firing,
-    sweep: new ScheduleSweep(documents, firing, { clock, onWarning }),
+    sweep: new ScheduleSweep(documents, firing, tasks, { clock, onWarning }),
   };
 }

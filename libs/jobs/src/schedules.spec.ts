@@ -71,6 +71,23 @@ describe('a schedule', () => {
     },
   );
 
+  it('whose task a crash left out fires on time where a sweep comes before that time', async () => {
+    bench = await ScheduleBench.open('2030-03-01T12:00:00Z');
+    bench.killAt((passed) => passed === 'after-schedule-before-task' && bench.kills === 0);
+    await Promise.race([bench.put({ kind: 'once', at: at('2030-03-01T12:01:00Z') }).catch(() => undefined), bench.died()]);
+    expect((await bench.engine.tasks.stats('schedules')).pending).toBe(0);
+    expect(await bench.sweep.run()).toBe(0);
+    await bench.passes(at('2030-03-01T12:02:00Z'));
+    expect(bench.prompts.noted).toMatchObject([{ at: at('2030-03-01T12:01:00Z'), late: false }]);
+  });
+
+  it('of one time that is over when it is planned, but was not when it was asked for, comes at once', async () => {
+    bench = await ScheduleBench.open('2030-03-01T12:00:05Z');
+    await bench.put({ kind: 'once', at: at('2030-03-01T12:00:03Z') });
+    await bench.answered(1);
+    expect(bench.prompts.noted).toMatchObject([{ at: at('2030-03-01T12:00:05Z'), plannedAt: at('2030-03-01T12:00:03Z') }]);
+  });
+
   it('fires late, once for all that were missed while everything was down', async () => {
     bench = await ScheduleBench.open('2030-03-01T12:00:00Z');
     await bench.put(cron('0 * * * *'));

@@ -28,6 +28,8 @@ export interface ScheduleWish {
   readonly createdBy: string;
 }
 
+/** Planning takes moments, and a little longer where everybody is at work. */
+const justOverMs = 60_000;
 const longestTitle = 200;
 const longestText = 10_000;
 /** Active and paused ones of a tenant. */
@@ -64,7 +66,7 @@ export class Schedules {
       const existing = (await transaction.get<ScheduleRecord>(path))?.data;
       if (existing && isDeepStrictEqual(definitionOf(existing), definition)) return [existing, false];
       const now = this.clock.now();
-      const nextAt = nextOccurrence(when, quiet, now);
+      const nextAt = nextOccurrence(when, quiet, now) ?? justOver(when, now);
       if (nextAt === undefined) throw new InvalidInput('the time of the schedule never comes, or is over');
       const counter = existing ? undefined : await transaction.get<ScheduleCounter>(schedulePaths.counter(tenantId));
       const number = existing?.number ?? (counter?.data.last ?? 0) + 1;
@@ -241,6 +243,11 @@ export class Schedules {
     } while (cursor && open < limit);
     if (open >= limit) throw new InvalidInput(`a tenant has at most ${limit} schedules`);
   }
+}
+
+/** A time that was to come when it was asked for, and came before it was planned: it comes at once. */
+function justOver(when: When, now: number): number | undefined {
+  return when.kind === 'once' && when.at <= now && now - when.at < justOverMs ? when.at : undefined;
 }
 
 function definitionOf({ title, when, effect, quiet, missed, createdBy }: ScheduleRecord) {

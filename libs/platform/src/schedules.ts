@@ -8,10 +8,12 @@ import {
   SchedulePrompts,
   ScheduleTasks,
   ScheduleFiring,
+  ScheduleSweep,
   Schedules,
   systemClock,
   type Occurrence,
   type PromptEffect,
+  type ScheduleRecord,
 } from '@rockpool/jobs';
 import type { Logger, PlatformConfig } from '@rockpool/service';
 import type { Credentials, Tenants } from '@rockpool/tenancy';
@@ -35,6 +37,7 @@ interface Parts {
 export interface Upkeep {
   /** Knows the platform's own functions, too. */
   readonly firing: ScheduleFiring;
+  readonly sweep: ScheduleSweep;
   /** Makes the platform's own schedules, where they are not made yet. Bears being repeated. */
   ensure(): Promise<void>;
 }
@@ -53,8 +56,12 @@ export function schedulesOf({ config, cloud, tenants, credentials, channels, inb
   const schedules = new Schedules(documents, tasks, firing, systemClock);
   const upkeepOf = ({ log }: { readonly log: Pick<Logger, 'info' | 'warn'> }): Upkeep => {
     const functions = upkeepFunctions({ config, cloud, tenants, credentials, channels, inbox, log });
+    const firing = new ScheduleFiring(documents, tasks, prompts, functions, systemClock);
+    const onWarning = (message: string, error: unknown, { tenantId, scheduleId }: ScheduleRecord) =>
+      log.warn({ error, tenantId, scheduleId }, message);
     return {
-      firing: new ScheduleFiring(documents, tasks, prompts, functions, systemClock),
+      firing,
+      sweep: new ScheduleSweep(documents, firing, tasks, { clock: systemClock, onWarning }),
       ensure: () => ensureUpkeep(schedules),
     };
   };
