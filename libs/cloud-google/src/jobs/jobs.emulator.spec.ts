@@ -1,4 +1,4 @@
-import { alice, GoogleJobs, hour, minute, ScriptedKind } from './google-jobs.fixture.js';
+import { alice, GoogleJobs, hour, minute, ScriptedKind } from './testing/google-jobs.fixture.js';
 import { afterEach, expect, it } from '@jest/globals';
 import { jobIndexes, type BuilderResult, type StepAction, type StepContext } from '@rockpool/jobs';
 import { describeOnFirestore } from '../firestore/testing/firestore-emulator.fixture.js';

@@ -21,8 +21,8 @@ import {
   type StepAction,
 } from '@rockpool/jobs';
 import { startCloudTasksFake, startMetadataServer, type CloudTasksFake, type MetadataServer } from '@rockpool/testkit';
-import { CloudTasks } from '../cloud-tasks/cloud-tasks.js';
-import type { FirestoreDocuments } from '../firestore/firestore-documents.js';
+import { CloudTasks } from '../../cloud-tasks/cloud-tasks.js';
+import type { FirestoreDocuments } from '../../firestore/firestore-documents.js';
 
 export const alice = 'alice' as TenantId;
 export const minute = 60_000;
