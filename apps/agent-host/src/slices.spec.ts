@@ -137,12 +137,16 @@ describe('a job', () => {
   });
 });
 
-describe('a job of a tenant that is suspended', () => {
-  it('ends, with the reason on record', async () => {
-    await apply({ alice: { suspended: true, agent: { model: 'demo' } } });
+describe('a job of a tenant', () => {
+  it.each([
+    ['that is suspended', { alice: { suspended: true } }, 'its tenant is suspended'],
+    ['that was removed', {}, 'tenant alice was removed'],
+  ])('%s ends, with the reason on record', async (_, tenants, reason) => {
+    await apply({ alice: {} });
     await begin('count to 3');
+    await apply(tenants);
     await start();
-    expect(await until(({ open }) => !open)).toMatchObject({ state: 'failed', reason: 'its tenant is suspended' });
+    expect(await until(({ open }) => !open)).toMatchObject({ state: 'failed', reason });
   });
 });
 

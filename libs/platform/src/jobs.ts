@@ -1,5 +1,5 @@
 import { thisProcess, type Cloud } from '@rockpool/cloud';
-import { NotFound, runJobSlicePath, type TenantId } from '@rockpool/contracts';
+import { runJobSlicePath, type TenantId } from '@rockpool/contracts';
 import type { Inbox, ReplyChannels, Wakes } from '@rockpool/conversations';
 import {
   ConversationInbox,
@@ -68,6 +68,7 @@ const warnings: Pick<Logger, 'warn'> = {
 
 async function limitsOf(tenants: Tenants, tenantId: TenantId): Promise<ConcurrencyLimits> {
   const tenant = await tenants.get(tenantId);
-  if (!tenant) throw new NotFound(`tenant ${tenantId} was removed`);
+  // Of a tenant that was removed: its job has a place in which to find that out, and ends.
+  if (!tenant) return plans.free.jobs;
   return tenant.spec.limits.jobs ?? plans[tenant.spec.plan].jobs;
 }
