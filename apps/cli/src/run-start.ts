@@ -58,7 +58,13 @@ function welcome(url: string, config: PlatformConfig, tenants: readonly ListedTe
     `  Data                   ${config.ROCKPOOL_DATA_DIR}`,
     `  Tenants                ${tenants.map((tenant) => tenant.id).join(', ') || 'none'}`,
     '',
-    ...(isNew ? ['  The demo tenant can chat, tell the time, remember and recall, and read a web page you name.', ''] : []),
+    ...(isNew
+      ? [
+          '  The demo tenant can chat, tell the time, remember and recall, remind, work in the background, and read a web page',
+          '  you name. Try: in the background, count to 5 every 2 seconds',
+          '',
+        ]
+      : []),
     '  Next',
     ...(model ? [] : ['    a real model         set ANTHROPIC_API_KEY, OPENAI_API_KEY, GEMINI_API_KEY or OPENAI_BASE_URL and start again']),
     ...(config.ROCKPOOL_PUBLIC_URL ? [] : ['    a public address     set ROCKPOOL_PUBLIC_URL to the https URL that leads here']),
