@@ -8,6 +8,8 @@ import type { OnJobWarning } from './settlement.js';
 import type { StatusMessages } from './status-messages.js';
 
 const longestText = 20_000;
+/** Within what a process has to end in. */
+const statusPatienceMs = 3_000;
 
 /**
  * Brings what jobs have to say into their conversations: announcements that take their place there among the messages of people. How far they are is seen in their status
@@ -28,10 +30,9 @@ export class InboxJobOutcomes extends JobOutcomes {
   }
 
   /** The result stands in the inbox whether or not a status can be shown. */
-  async changed(job: JobRecord): Promise<void> {
-    await this.status
-      .show(job.tenantId, job.jobId)
-      .catch((error: unknown) => this.onWarning('the status of a job could not be shown', error, job));
+  changed(job: JobRecord): Promise<void> {
+    const onFailure = (error: unknown) => this.onWarning('the status of a job could not be shown', error, job);
+    return this.status.showWithin(statusPatienceMs, job.tenantId, job.jobId, onFailure);
   }
 
   async asks(job: JobRecord): Promise<void> {

@@ -152,6 +152,17 @@ describe('the message that a turn became a job with', () => {
       expect(asked).toBe(3);
     });
 
+    it('keeps nobody waiting for longer than that, and is made all the same', async () => {
+      const gate = Promise.withResolvers<void>();
+      channel.before = () => gate.promise;
+      let isOver = false;
+      void status.showWithin(3_000, alice, jobId, () => undefined).then(() => (isOver = true));
+      await bench.engine.until('patience to end', () => isOver, 500);
+      expect(shown()).toBe('Still working');
+      gate.resolve();
+      await channel.until((visible) => visible.some((text) => text.startsWith('✅ Done: ')));
+    });
+
     it('is given up after four tries', async () => {
       failing(Infinity);
       let refused: unknown;

@@ -45,6 +45,14 @@ export class StatusMessages {
     }
   }
 
+  /** The same, but resolves at the latest then: a channel that hangs keeps nobody from going on, or from ending in time. It is said all the same, once it can be. */
+  async showWithin(patienceMs: number, tenantId: TenantId, jobId: JobId, onFailure: (error: unknown) => void): Promise<void> {
+    const patience = Promise.withResolvers<void>();
+    const callOff = this.clock.wake(this.clock.now() + patienceMs, patience.resolve);
+    await Promise.race([this.show(tenantId, jobId).catch(onFailure), patience.promise]);
+    callOff();
+  }
+
   /** How far a job is will be said again; how it ended will not. */
   private async patiently(tries: number, say: () => Promise<void>): Promise<void> {
     for (let attempt = 1; ; attempt++) {
