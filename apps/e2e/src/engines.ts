@@ -5,7 +5,7 @@ import type { EngineName } from './installation.js';
 /** Describes the same on both engines. */
 export function onEachEngine(body: (engine: EngineName) => void): void {
   describe('on the embedded engine', () => body('embedded'));
-  onGoogle('on the Google engine, two processes of each app', 'pull', () => body('google'));
+  onGoogle('on the Google engine, two processes of each app that messages go through', 'pull', () => body('google'));
 }
 
 /** Describes something of the Google engine. Where what it stands on is missing it is skipped, and the title says over what. */

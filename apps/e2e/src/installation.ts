@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import {
   freePort,
   GoogleStack,
+  imagesOf,
   ModelSimulator,
   SlackSimulator,
   startProcess,
@@ -19,7 +20,7 @@ import {
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const command = join(root, 'apps/cli/bin/rockpool.mjs');
+const commandInCheckout = join(root, 'apps/cli/bin/rockpool.mjs');
 
 export const aliceBotToken = '111111:alice-token';
 export const aliceSecret = 'alice-webhook-secret';
@@ -69,7 +70,7 @@ const secrets = {
 /** A holder of a conversation that was killed is waited for so long, where several processes may hold one. */
 const leaseMs = 5_000;
 
-/** `embedded`: one process, as `npm start` does it. `google`: each app in two copies of its own, on the emulators. */
+/** `embedded`: one process, as `npm start` does it. `google`: what the containers run, two processes of each app that messages and work go through, on the emulators. */
 export type EngineName = 'embedded' | 'google';
 
 interface InstallationOptions {
@@ -84,7 +85,7 @@ interface InstallationOptions {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** The built product as it runs, with simulated Telegram, Slack and model beside it, and tenants applied. */
+/** The built product as it runs, from a checkout (embedded) or from its images (Google), with simulated Telegram, Slack and model beside it, and tenants applied. */
 export class Installation {
   private constructor(
     /** Of the embedded engine there is one. */
@@ -95,6 +96,8 @@ export class Installation {
     readonly model: ModelSimulator,
     private readonly folder: string,
     private readonly environment: Readonly<Record<string, string>>,
+    /** The program that is its command line. */
+    private readonly command: string,
     private readonly stop: () => Promise<void>,
     /** What the Google engine runs on. */
     readonly stack: GoogleStack | undefined,
@@ -114,10 +117,10 @@ export class Installation {
       OPENAI_BASE_URL: `${await model.start()}/v1`,
       ...options.settings,
     };
-    const { processes, url, environment, stop, stack } = await (options.engine === 'google'
+    const { processes, url, environment, command, stop, stack } = await (options.engine === 'google'
       ? startStack(beside, options.delivery)
       : startEmbedded(beside, folder));
-    const installation = new Installation(processes, url, telegram, slack, model, folder, environment, stop, stack);
+    const installation = new Installation(processes, url, telegram, slack, model, folder, environment, command, stop, stack);
     await installation.apply(tenants);
     return installation;
   }
@@ -143,7 +146,7 @@ export class Installation {
   /** Runs a command of the product and resolves with what it printed on stdout. */
   async rockpool(...args: string[]): Promise<string> {
     const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], ...this.environment, ...secrets };
-    const { stdout } = await run(process.execPath, [command, ...args], { env });
+    const { stdout } = await run(process.execPath, [this.command, ...args], { env });
     return stdout;
   }
 
@@ -163,6 +166,7 @@ interface Started {
   readonly processes: readonly RunningProcess[];
   readonly url: string;
   readonly environment: Readonly<Record<string, string>>;
+  readonly command: string;
   readonly stop: () => Promise<void>;
   readonly stack?: GoogleStack;
 }
@@ -178,18 +182,26 @@ async function startEmbedded(beside: Readonly<Record<string, string>>, folder: s
   };
   const product = await startProcess({
     command: process.execPath,
-    args: [command, 'start'],
+    args: [commandInCheckout, 'start'],
     env: environment,
     dataDir: environment.ROCKPOOL_DATA_DIR,
     readyUrl: `${url}/readyz`,
     timeoutMs: 60_000,
   });
-  return { processes: [product], url, environment, stop: () => product.stop() };
+  return { processes: [product], url, environment, command: commandInCheckout, stop: () => product.stop() };
 }
 
 async function startStack(beside: Readonly<Record<string, string>>, delivery?: StackDelivery): Promise<Started> {
-  const stack = await GoogleStack.start({ root, ...(delivery && { delivery }), env: { ...beside, ROCKPOOL_LEASE_MS: String(leaseMs) } });
-  return { processes: stack.processes, url: stack.url, environment: stack.environment, stop: () => stack.stop(), stack };
+  const programs = await imagesOf(root);
+  const stack = await GoogleStack.start({
+    root,
+    programs,
+    copies: { console: 1 },
+    ...(delivery && { delivery }),
+    env: { ...beside, ROCKPOOL_LEASE_MS: String(leaseMs) },
+  });
+  const command = join(programs, 'apps/rockpool/dist/main.js');
+  return { processes: stack.processes, url: stack.url, environment: stack.environment, command, stop: () => stack.stop(), stack };
 }
 
 export interface InboxRow {

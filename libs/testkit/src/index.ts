@@ -27,11 +27,19 @@ export {
 } from './standard-webhooks.js';
 export { RunningProcess, freePort, startProcess, type Exit, type ProcessOptions } from './launch.js';
 export { findEmulators, type Emulators, type FoundEmulator, type MissingEmulator } from './emulators/find-emulators.js';
-export { startFirestoreEmulator, startPubSubEmulator, type RunningEmulator } from './emulators/emulator.js';
+export type { RunningEmulator } from './emulators/emulator.js';
+export {
+  borrowFirestoreEmulator,
+  borrowPubSubEmulator,
+  serveSharedEmulators,
+  sharedEmulatorsVariable,
+  type SharedEmulators,
+} from './emulators/shared-emulators.js';
 export { startSecretManagerFake, type SecretManagerFake, type SecretManagerFakeOptions } from './google/secret-manager-fake.js';
 export { startCloudTasksFake, type CloudTasksFake, type CloudTasksFakeOptions } from './google/cloud-tasks-fake.js';
 export { startMetadataServer, type MetadataServer, type MetadataServerOptions } from './google/metadata-server.js';
 export { startStorageFake, type StorageFake, type StorageFakeOptions } from './google/storage-fake.js';
+export { imagesOf } from './stack/images.js';
 export {
   GoogleStack,
   stackApps,

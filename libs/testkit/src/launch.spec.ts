@@ -64,7 +64,7 @@ describe('a process that is started', () => {
   it('ends with the process that started it, even when that one is killed', async () => {
     const launcher = `
       import { startProcess } from '${new URL('./launch.ts', import.meta.url).pathname}';
-      const { pid } = await startProcess({ command: process.execPath, args: ['-e', 'console.log("up"); setInterval(() => {}, 1000)'], readyLine: /up/, endsWithParent: true, dataDir: process.env.ROCKPOOL_DATA_DIR });
+      const { pid } = await startProcess({ command: process.execPath, args: ['-e', 'console.log("up"); setInterval(() => {}, 1000)'], readyLine: /up/, dataDir: process.env.ROCKPOOL_DATA_DIR });
       console.log('grandchild ' + pid);
     `;
     const running = await start('', {
@@ -91,6 +91,6 @@ describe('a process that is started', () => {
     await expect(start(`console.log('still busy'); setInterval(() => {}, 1000)`, { readyLine: /ready/, timeoutMs: 500 })).rejects.toThrow(
       /not ready within 500 ms[^]*still busy/,
     );
-    await expect(start('', { command: 'no-such-command' })).rejects.toThrow('ENOENT');
+    await expect(start('', { command: 'no-such-command', readyLine: /never/ })).rejects.toThrow(/no-such-command: not found/);
   });
 });

@@ -20,8 +20,6 @@ export interface ProcessOptions {
   readonly timeoutMs?: number;
   /** Its data folder, passed as `ROCKPOOL_DATA_DIR`. A new one, which {@link RunningProcess.stop} removes, when absent. */
   readonly dataDir?: string;
-  /** Ends even when this process is killed without a word. Needs a POSIX shell. */
-  readonly endsWithParent?: boolean;
   /** Told each line of its output, both streams. */
   readonly onLine?: (line: string) => void;
 }
@@ -37,7 +35,9 @@ const inherited = ['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'TZ', 'SystemRoot']
 const pollMs = 25;
 const keptLines = 5_000;
 
-// The pipe on its standard input ends when the parent does, however that comes about; the command itself takes the place of the shell.
+// What is started ends even when this process is killed without a word: the pipe on its standard input ends then, which a shell waits for whose place the command itself took.
+// Windows has no such shell.
+const hasShell = process.platform !== 'win32';
 const endingWithParent = 'exec 3<&0; (cat >/dev/null; kill -9 0) <&3 >/dev/null 2>&1 & exec 3<&- </dev/null; exec "$@"';
 
 const running = new Set<ChildProcess>();
@@ -68,7 +68,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A process that was started; it and what it started in turn end with {@link stop}, and at the latest with this process. */
+/** A process that was started; it and what it started in turn end with {@link stop}, and at the latest with this process, whatever becomes of that. */
 export class RunningProcess {
   /** The last lines of its output, both streams, over all restarts. */
   readonly lines: string[] = [];
@@ -103,14 +103,14 @@ export class RunningProcess {
   /** Runs the command, on the same data, and waits until it is ready. Throws when it still runs. */
   async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     if (this.isRunning) throw new Error('it runs already');
-    const { cwd, readyLine, endsWithParent = false } = this.options;
+    const { cwd, readyLine } = this.options;
     const [command, ...args] = this.commandLine();
     const lineSeen = readyLine && this.nextLine(readyLine);
     // A group of its own, so that a wrapper (npm, a shell) cannot leave its child behind.
     const child = spawn(command, args, {
       cwd,
       env: this.environment(env),
-      stdio: [endsWithParent ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      stdio: [hasShell ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       detached: true,
     });
     this.child = child;
@@ -161,8 +161,8 @@ export class RunningProcess {
   }
 
   private commandLine(): [string, ...string[]] {
-    const { command, args = [], endsWithParent } = this.options;
-    return endsWithParent ? ['sh', '-c', endingWithParent, 'sh', command, ...args] : [command, ...args];
+    const { command, args = [] } = this.options;
+    return hasShell ? ['sh', '-c', endingWithParent, 'sh', command, ...args] : [command, ...args];
   }
 
   private async ready(signs: readonly unknown[], failed: Promise<never>): Promise<void> {

@@ -15,9 +15,9 @@ import { indexes, openEngine } from '@rockpool/platform';
 import { parseConfig, type PlatformConfig } from '@rockpool/service';
 import { TenantDirectory, tenantsFile, Tenants } from '@rockpool/tenancy';
 import {
+  borrowFirestoreEmulator,
   findEmulators,
   startCloudTasksFake,
-  startFirestoreEmulator,
   startPubSubFake,
   startSecretManagerFake,
   startStorageFake,
@@ -47,7 +47,7 @@ const conversation = 'tenants/alice/conversations/telegram:1';
 
     beforeAll(async () => {
       const [firestore, pubsub, tasks] = await Promise.all([
-        startFirestoreEmulator(),
+        borrowFirestoreEmulator(),
         startPubSubFake(),
         startCloudTasksFake({ mint: async () => 'token' }),
       ]);

@@ -2,15 +2,15 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { GoogleStack, Random, stackApps, startProcess, type RunningProcess, type StackApp } from '@rockpool/testkit';
+import { GoogleStack, imagesOf, Random, stackApps, startProcess, type RunningProcess, type StackApp } from '@rockpool/testkit';
 import type { EngineName } from '../installation.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../../..', import.meta.url));
-const command = join(root, 'apps/cli/dist/main.js');
 const crashPoints = join(root, 'apps/e2e/dist/chaos/crash-points.js');
 /** Where several processes may hold a conversation, one that was killed is waited for so long. */
 const leaseMs = 10_000;
@@ -45,19 +45,22 @@ interface Running {
 }
 
 /**
- * The built product with tenants applied: one process on one data folder, or on the Google engine two of each app. Its processes can be killed, frozen and started again any
+ * The product as its images hold it, with tenants applied: one process on one data folder, or on the Google engine two of each app and one console. Its processes can be killed, frozen and started again any
  * number of times.
  */
 export class InstalledProduct {
   private constructor(
     private readonly running: Running,
+    private readonly command: string,
     private readonly options: ProductOptions,
   ) {}
 
   static async start(options: ProductOptions): Promise<InstalledProduct> {
-    for (const file of [command, crashPoints]) if (!existsSync(file)) throw new Error(`${file} is missing: npm run build`);
-    const running = await (options.engine === 'google' ? startStack(options) : startEmbedded(options));
-    const installed = new InstalledProduct(running, options);
+    if (!existsSync(crashPoints)) throw new Error(`${crashPoints} is missing: npm run build`);
+    const programs = await imagesOf(root);
+    const command = join(programs, 'apps/rockpool/dist/main.js');
+    const running = await (options.engine === 'google' ? startStack(options, programs) : startEmbedded(options, command));
+    const installed = new InstalledProduct(running, command, options);
     await writeFile(join(options.folder, 'tenants.yaml'), options.tenantsFile);
     await installed.rockpool('apply', join(options.folder, 'tenants.yaml'), '--yes');
     return installed;
@@ -91,7 +94,7 @@ export class InstalledProduct {
   async rockpool(...args: string[]): Promise<string> {
     const { PATH, HOME } = process.env;
     const env = { PATH, HOME, ...this.running.environment, ...this.options.secrets };
-    const { stdout } = await run(process.execPath, [command, ...args], { env, maxBuffer: 64 * 2 ** 20 });
+    const { stdout } = await run(process.execPath, [this.command, ...args], { env, maxBuffer: 64 * 2 ** 20 });
     return stdout;
   }
 
@@ -132,14 +135,14 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-async function startEmbedded(options: ProductOptions): Promise<Running> {
+async function startEmbedded(options: ProductOptions, command: string): Promise<Running> {
   const environment = {
     ...environmentOf(options),
     PORT: String(options.port),
     ROCKPOOL_DATA_DIR: join(options.folder, 'data'),
     ROCKPOOL_KEY_FILE: join(options.folder, 'master.key'),
-    // As the command does for itself in a checkout: a restart need not compile everything anew.
-    NODE_COMPILE_CACHE: join(options.folder, 'compile-cache'),
+    // As in its image: a restart need not compile everything anew.
+    NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
   };
   const product = await startProcess({
     command: process.execPath,
@@ -152,9 +155,11 @@ async function startEmbedded(options: ProductOptions): Promise<Running> {
   return { processes: [{ app: 'rockpool', running: product }], environment, stop: () => product.stop() };
 }
 
-async function startStack(options: ProductOptions): Promise<Running> {
+async function startStack(options: ProductOptions, programs: string): Promise<Running> {
   const stack = await GoogleStack.start({
     root,
+    programs,
+    copies: { console: 1 },
     // Processes are killed one at a time, which the emulator of Pub/Sub does not notice.
     delivery: 'pull-strict',
     env: { ROCKPOOL_LEASE_MS: String(leaseMs), ...environmentOf(options) },

@@ -30,7 +30,6 @@ async function start(emulator: FoundEmulator | MissingEmulator, readyLine: RegEx
     args: [...emulator.args, '--host=127.0.0.1', `--port=${port}`],
     readyLine,
     timeoutMs: startTimeoutMs,
-    endsWithParent: true,
   });
   return { host: `127.0.0.1:${port}`, stop: () => started.stop() };
 }

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startFirestoreEmulator, startPubSubEmulator, type RunningEmulator } from '../emulators/emulator.js';
+import type { RunningEmulator } from '../emulators/emulator.js';
 import { findEmulators } from '../emulators/find-emulators.js';
+import { borrowFirestoreEmulator, borrowPubSubEmulator } from '../emulators/shared-emulators.js';
 import { startCloudTasksFake } from '../google/cloud-tasks-fake.js';
 import { startMetadataServer, type MetadataServer } from '../google/metadata-server.js';
 import { startPubSubFake, type PubSubFake } from '../google/pub-sub-fake.js';
@@ -26,10 +28,12 @@ export type StackApp = (typeof stackApps)[number];
 export type StackDelivery = 'pull' | 'pull-strict' | 'push';
 
 export interface StackOptions {
-  /** The built workspace: `<root>/apps/<app>/dist/main.js` is what runs. */
+  /** The workspace. */
   readonly root: string;
-  /** Of each app; 2 when absent. */
-  readonly copies?: number;
+  /** `<programs>/apps/<app>/dist/main.js` is what runs; of the workspace's own build when absent. */
+  readonly programs?: string;
+  /** Of each app, or of some; 2 of any that is not named. */
+  readonly copies?: number | Partial<Record<StackApp, number>>;
   /** `pull` when absent. */
   readonly delivery?: StackDelivery;
   /** Variables of every app, beside those that say where the others are. */
@@ -104,7 +108,7 @@ export class GoogleStack {
 type Parts = Pick<GoogleStack, 'apps' | 'environment' | 'projectId' | 'metadata' | 'pubSub'>;
 
 async function startParts(options: StackOptions, closers: (() => Promise<unknown>)[]): Promise<Parts> {
-  const { root, copies = 2, delivery = 'pull', env = {}, ports = {}, nodeArgs = [], onLine } = options;
+  const { root, programs = root, copies = 2, delivery = 'pull', env = {}, ports = {}, nodeArgs = [], onLine } = options;
   const opened = <Part>(part: Part, close: (part: Part) => Promise<unknown>): Part => {
     closers.push(() => close(part));
     return part;
@@ -115,9 +119,9 @@ async function startParts(options: StackOptions, closers: (() => Promise<unknown
   const mint = (account: string, audience: string) => metadata.mint(account, audience);
   const [pubsub, firestore, tasks, secrets, storage] = await Promise.all([
     delivery === 'pull'
-      ? startPubSubEmulator().then((emulator) => opened(emulator, () => emulator.stop()))
+      ? borrowPubSubEmulator().then((emulator) => opened(emulator, () => emulator.stop()))
       : startPubSubFake({ mint }).then((fake) => opened(fake, () => fake.stop())),
-    startFirestoreEmulator().then((emulator) => opened(emulator, () => emulator.stop())),
+    borrowFirestoreEmulator().then((emulator) => opened(emulator, () => emulator.stop())),
     startCloudTasksFake({ mint }).then((fake) => opened(fake, () => fake.stop())),
     startSecretManagerFake().then((fake) => opened(fake, () => fake.stop())),
     startStorageFake().then((fake) => opened(fake, () => fake.stop())),
@@ -125,7 +129,7 @@ async function startParts(options: StackOptions, closers: (() => Promise<unknown
 
   const places = await Promise.all(
     stackApps.map(async (app) => {
-      const own = await Promise.all(Array.from({ length: copies }, () => freePort()));
+      const own = await Promise.all(Array.from({ length: typeof copies === 'number' ? copies : (copies[app] ?? 2) }, () => freePort()));
       return { app, own, front: opened(await Balancer.start(own, ports[app] ?? 0), (front) => front.close()) };
     }),
   );
@@ -147,6 +151,8 @@ async function startParts(options: StackOptions, closers: (() => Promise<unknown
     ROCKPOOL_SCHEDULER_URL: urlOf('scheduler'),
     ROCKPOOL_ADMIN_TOKEN: randomBytes(24).toString('hex'),
     ROCKPOOL_LOG_FORMAT: 'json',
+    // As their images have it: what one process compiled, no other compiles anew.
+    NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
     ...(delivery === 'push' && { ROCKPOOL_BUS_DELIVERY: 'push' }),
     ...env,
   };
@@ -157,7 +163,7 @@ async function startParts(options: StackOptions, closers: (() => Promise<unknown
         own.map(async (port, copy) => {
           const process = await startProcess({
             command: globalThis.process.execPath,
-            args: [...nodeArgs, join(root, `apps/${app}/dist/main.js`)],
+            args: [...nodeArgs, join(programs, `apps/${app}/dist/main.js`)],
             env: { ...environmentOf(app), PORT: String(port) },
             readyUrl: `http://127.0.0.1:${port}/readyz`,
             timeoutMs: 60_000,

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { GoogleStack, signStandardWebhook, stackApps, whyNoStack } from '@rockpool/testkit';
 import type { Bundle } from './bundle.js';
 import { bundled, stayInside } from './bundles.fixture.js';
+import { root } from './container-files.fixture.js';
 
 const run = promisify(execFile);
 const secret = `whsec_${Buffer.from('a secret of thirty-two bytes ....').toString('base64')}`;
@@ -66,7 +67,8 @@ const missing = whyNoStack();
     beforeAll(async () => {
       const began = performance.now();
       stack = await GoogleStack.start({
-        root: place,
+        root,
+        programs: place,
         copies: 1,
         nodeArgs: stayInside,
         env: { STAYS_INSIDE: pathToFileURL(`${place}/`).href },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import type { IndexDeclaration } from '@rockpool/cloud';
 import { eventually } from '@rockpool/cloud/testing';
-import { findEmulators, type RunningEmulator, startFirestoreEmulator } from '@rockpool/testkit';
+import { borrowFirestoreEmulator, findEmulators, type RunningEmulator } from '@rockpool/testkit';
 import { randomUUID } from 'node:crypto';
 import { FirestoreDocuments } from '../firestore-documents.js';
 
@@ -11,13 +11,13 @@ export type OpenOnEmulator = (
   at?: { projectId?: string; endpoint?: string },
 ) => { documents: FirestoreDocuments; projectId: string; endpoint: string };
 
-/** Tests that are run on an emulator of their own, and skipped with the reason where there is none. */
+/** Tests that are run on an emulator, each in a project of its own, and skipped with the reason where there is none. */
 export function describeOnFirestore(title: string, body: (open: OpenOnEmulator) => void): void {
   const { missing } = findEmulators().firestore;
   (missing === undefined ? describe : describe.skip)(`${title}${missing === undefined ? '' : ` (skipped: ${missing})`}`, () => {
     let emulator: RunningEmulator;
     beforeAll(async () => {
-      emulator = await startFirestoreEmulator();
+      emulator = await borrowFirestoreEmulator();
       // The first answers of a virtual machine that has just started may take longer than any driver waits.
       const first = FirestoreDocuments.open({ projectId: 'first', endpoint: emulator.host, indexes: [] });
       await eventually('the emulator answers', () => first.set('first/1', {}).then(() => true, () => false)); // prettier-ignore
