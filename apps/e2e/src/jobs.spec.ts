@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PersonChat, TelegramBot } from '@rockpool/testkit';
 import { onEachEngine } from './engines.js';
 import { aliceBotToken, aliceSecret, Installation } from './installation.js';
@@ -54,36 +54,47 @@ onEachEngine((engine) => {
     expect(seen[3]).toContain('and that is all');
   }, 360_000);
 
-  it('is listed, looked at and cancelled in the chat', async () => {
-    const chat = chatWith(801, 'Ben');
-    await chat.say('in the background, count to 100 every 3 seconds').accepted;
-    const { text } = await chat.waitForAnswer((message) => message.text.includes('Still working'), patienceMs);
-    const number = numberIn(text);
-    await chat.say('/jobs').accepted;
-    await chat.waitForAnswer((message) => message.text.includes(`Job ${number} count to 100 every 3 seconds: `), patienceMs);
-    await chat.say(`/job ${number}`).accepted;
-    await chat.waitForAnswer((message) => message.text.includes('think: succeeded'), patienceMs);
-    await chat.say(`/cancel ${number}`).accepted;
-    await chat.waitForAnswer((message) => message.text.includes(`Job ${number} is cancelled`), patienceMs);
-    await chat.waitForAnswer((message) => message.text.startsWith(`🛑 Cancelled: job ${number}`), patienceMs);
-  }, 240_000);
+  /** Begun together, on one installation, each in a chat of its own. */
+  const sideBySide: Readonly<Record<string, () => Promise<void>>> = {
+    'is listed, looked at and cancelled in the chat': async () => {
+      const chat = chatWith(801, 'Ben');
+      await chat.say('in the background, count to 100 every 3 seconds').accepted;
+      const { text } = await chat.waitForAnswer((message) => message.text.includes('Still working'), patienceMs);
+      const number = numberIn(text);
+      await chat.say('/jobs').accepted;
+      await chat.waitForAnswer((message) => message.text.includes(`Job ${number} count to 100 every 3 seconds: `), patienceMs);
+      await chat.say(`/job ${number}`).accepted;
+      await chat.waitForAnswer((message) => message.text.includes('think: succeeded'), patienceMs);
+      await chat.say(`/cancel ${number}`).accepted;
+      await chat.waitForAnswer((message) => message.text.includes(`Job ${number} is cancelled`), patienceMs);
+      await chat.waitForAnswer((message) => message.text.startsWith(`🛑 Cancelled: job ${number}`), patienceMs);
+    },
+    'has its work done by builders side by side, and tells what came of it': async () => {
+      const chat = chatWith(802, 'Cy');
+      await chat.say('in the background, ask 3 builders to count to 2').accepted;
+      const { text } = await chat.waitForAnswer((message) => message.text.includes('is done.'), patienceMs);
+      for (const part of ['part-1: done', 'part-2: done', 'part-3: done']) expect(text).toContain(part);
+      expect(text.match(/I counted to 2\./g)).toHaveLength(3);
+    },
+    'asks the person, waits without running, and goes on with the answer': async () => {
+      const chat = chatWith(803, 'Di');
+      await chat.say('in the background, ask me which colour the boat is').accepted;
+      const { text } = await chat.waitForAnswer((message) => message.text.startsWith('❓ Job'), patienceMs);
+      expect(text).toContain('which colour the boat is');
+      if (engine === 'embedded') await rockpool.restart('SIGKILL');
+      await chat.say(`/job ${numberIn(text)} blue`).accepted;
+      await chat.waitForAnswer((message) => message.text.includes('goes on with that'), patienceMs);
+      await chat.waitForAnswer((message) => /is done\.[^]*The person answered: blue/.test(message.text), patienceMs);
+    },
+  };
 
-  it('has its work done by builders side by side, and tells what came of it', async () => {
-    const chat = chatWith(802, 'Cy');
-    await chat.say('in the background, ask 3 builders to count to 2').accepted;
-    const { text } = await chat.waitForAnswer((message) => message.text.includes('is done.'), patienceMs);
-    for (const part of ['part-1: done', 'part-2: done', 'part-3: done']) expect(text).toContain(part);
-    expect(text.match(/I counted to 2\./g)).toHaveLength(3);
-  }, 240_000);
-
-  it('asks the person, waits without running, and goes on with the answer', async () => {
-    const chat = chatWith(803, 'Di');
-    await chat.say('in the background, ask me which colour the boat is').accepted;
-    const { text } = await chat.waitForAnswer((message) => message.text.startsWith('❓ Job'), patienceMs);
-    expect(text).toContain('which colour the boat is');
-    if (engine === 'embedded') await rockpool.restart('SIGKILL');
-    await chat.say(`/job ${numberIn(text)} blue`).accepted;
-    await chat.waitForAnswer((message) => message.text.includes('goes on with that'), patienceMs);
-    await chat.waitForAnswer((message) => /is done\.[^]*The person answered: blue/.test(message.text), patienceMs);
-  }, 240_000);
+  describe('a job among others', () => {
+    let running: ReadonlyMap<string, Promise<void>>;
+    beforeAll(() => {
+      running = new Map(Object.entries(sideBySide).map(([what, run]) => [what, run()]));
+      // Each is waited for by its own test.
+      for (const run of running.values()) run.catch(() => undefined);
+    });
+    it.each(Object.keys(sideBySide))('%s', (what) => running.get(what), 240_000);
+  });
 });

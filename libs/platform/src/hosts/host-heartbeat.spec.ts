@@ -85,6 +85,15 @@ describe('a host that may be put to sleep', () => {
   });
 });
 
+describe('a host that never had work', () => {
+  it('ends without asking anything of the documents, which may be out of reach', async () => {
+    open();
+    documents.delete = () => Promise.reject(new Error('no cloud'));
+    await heartbeat.start();
+    await heartbeat.stop();
+  });
+});
+
 describe('a sign of life', () => {
   it('is given without work where the process is everybody’s, and taken back at an orderly end', async () => {
     open({ isSteady: true });

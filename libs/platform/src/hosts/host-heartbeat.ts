@@ -60,11 +60,12 @@ export class HostHeartbeat {
     return (this.#beating = this.#beating.then(() => this.#say()));
   }
 
-  /** Takes the sign of life back: this was an orderly end. */
+  /** Takes the sign of life back, if one was given: this was an orderly end. */
   async stop(): Promise<void> {
     this.#isOver = true;
     clearInterval(this.#timer);
     await this.#beating;
+    if (this.#saidWork === undefined) return;
     await this.documents.delete(hostPaths.host(this.options.id));
   }
 
