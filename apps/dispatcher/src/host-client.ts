@@ -27,6 +27,12 @@ export interface DriveRequest {
   readonly wakeId: string;
 }
 
+interface HostAnswer {
+  readonly status: number;
+  readonly body: string;
+  readonly retryAfterMs?: number;
+}
+
 /** The host failed the call, and did not say when to come back. */
 class HostFault extends RockpoolError {
   constructor(
@@ -84,12 +90,20 @@ export class HostClient {
     return `Bearer ${await this.identity.mint({ audience: this.audience, service: services.dispatcher })}`;
   }
 
-  private post(url: URL, headers: Record<string, string>, body: string, signal: AbortSignal) {
+  /** On a connection of its own when it is made `anew`. */
+  private post(url: URL, headers: Record<string, string>, body: string, signal: AbortSignal, anew = false): Promise<HostAnswer> {
     const secure = url.protocol === 'https:';
-    return new Promise<{ status: number; body: string; retryAfterMs?: number }>((resolve, reject) => {
-      const fail = (cause: unknown) => reject(failureAt(url, signal, cause));
-      const options = { method: 'POST', headers, signal, agent: secure ? this.agents.https : this.agents.http };
+    return new Promise((resolve, reject) => {
+      const fail = (cause: unknown) => {
+        // The host, or a front of it, closed an idle connection while this request was on its way: that says nothing about the host, and pushing a wake twice is harmless.
+        if (request.reusedSocket && !answered && !signal.aborted) resolve(this.post(url, headers, body, signal, true));
+        else reject(failureAt(url, signal, cause));
+      };
+      let answered = false;
+      const agent = secure ? this.agents.https : this.agents.http;
+      const options = { method: 'POST', headers, signal, agent: anew ? false : agent };
       const request = (secure ? https : http).request(url, options, (response) => {
+        answered = true;
         const chunks: Buffer[] = [];
         let size = 0;
         response.on('data', (chunk: Buffer) => {

@@ -17,6 +17,7 @@ import {
   type RunningProcess,
   type StackDelivery,
 } from '@rockpool/testkit';
+import { ask, askControlPlane } from './control-plane.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -136,6 +137,12 @@ export class Installation {
     await Promise.all(this.processes.map((process) => process.start()));
   }
 
+  /** What its processes printed last that is no mere information: what to show when something did not come about. */
+  complaints(most = 40): string {
+    const lines = this.processes.flatMap((process) => process.lines.filter((line) => !/"severity":"(?:DEBUG|INFO)"/.test(line)));
+    return lines.slice(-most).join('\n') || 'no process complained';
+  }
+
   /** Applies a tenants file, as an operator does. */
   async apply(text: string): Promise<void> {
     const file = join(this.folder, 'tenants.yaml');
@@ -150,9 +157,13 @@ export class Installation {
     return stdout;
   }
 
-  /** What the inbox says, as JSON. */
-  async inbox(...args: string[]): Promise<InboxRow[]> {
-    return (JSON.parse(await this.rockpool('inbox', ...args, '--json')) as { items: InboxRow[] }).items;
+  /** What the inbox says. */
+  async inbox(filter: Readonly<Record<string, string>> = {}): Promise<InboxRow[]> {
+    const path = `inbox?${new URLSearchParams(filter)}`;
+    const { items } = await (this.stack
+      ? ask<{ items: InboxRow[] }>(this.stack.apps.console.url, this.environment['ROCKPOOL_ADMIN_TOKEN']!, path)
+      : askControlPlane<{ items: InboxRow[] }>(this.product.dataDir, path));
+    return items;
   }
 
   async close(): Promise<void> {

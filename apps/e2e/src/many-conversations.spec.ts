@@ -30,7 +30,9 @@ onEachEngine((engine) => {
   async function allAnswered(timeoutMs: number): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (ledger.unanswered(rockpool.telegram.shown()).length > 0) {
-      if (Date.now() > deadline) throw new Error(`unanswered: ${ledger.unanswered(rockpool.telegram.shown()).length}`);
+      if (Date.now() > deadline) {
+        throw new Error(`unanswered: ${JSON.stringify(ledger.unanswered(rockpool.telegram.shown()))}\n${rockpool.complaints()}`);
+      }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

@@ -178,7 +178,7 @@ describe('headers that claim something', () => {
 async function recorded(eventId: string): Promise<{ tenantId: string; reason?: string } | undefined> {
   const deadline = Date.now() + 10_000;
   while (Date.now() < deadline) {
-    const row = (await rockpool.inbox('--limit', '1000')).find((candidate) => candidate.eventId === eventId);
+    const row = (await rockpool.inbox({ limit: '1000' })).find((candidate) => candidate.eventId === eventId);
     if (row) return row;
   }
   return undefined;

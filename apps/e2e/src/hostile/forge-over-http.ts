@@ -13,7 +13,7 @@ export async function forgeOverHttp({ count, seed }: { count: number; seed: numb
     const before = await residentMiB(pid);
     const startedAt = performance.now();
     const report = await sendForgeries(rockpool.url, { count, seed, firstUpdateId: 1 });
-    const rows = await rockpool.inbox('--limit', '1000');
+    const rows = await rockpool.inbox({ limit: '1000' });
     const strangers = rows.filter((row) => row.tenantId !== 'dave');
     const alive = rockpool.product.pid === pid && (await fetch(`${rockpool.url}/readyz`)).ok;
     const residentGrowthMiB = (await residentMiB(pid)) - before;

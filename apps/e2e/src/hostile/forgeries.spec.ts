@@ -20,7 +20,7 @@ describe('forged requests over HTTP', () => {
   }, 30_000);
 
   it('leave nothing in the inbox but the genuine ones', async () => {
-    const rows = await rockpool.inbox('--limit', '1000');
+    const rows = await rockpool.inbox({ limit: '1000' });
     expect(new Set(rows.map((row) => row.eventId))).toEqual(
       new Set(Array.from({ length: 8 }, (_, index) => `telegram:333333:${1_000 + index}`)),
     );

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { signSlack, signTelegram } from '@rockpool/testkit';
@@ -68,12 +69,16 @@ describe.each(['carol', 'dave'])('a sender who is not listed by %s', (tenant) =>
   });
 });
 
-/** The rows of a tenant once no more are added. */
+/** The rows of a tenant once no more were added for a second. */
 async function settled(tenant: string) {
-  let rows = await rockpool.inbox('--tenant', tenant, '--limit', '1000');
+  let count = 0;
+  let since = performance.now();
   for (;;) {
-    const later = await rockpool.inbox('--tenant', tenant, '--limit', '1000');
-    if (later.length === rows.length && later.every(({ state }) => state !== 'pending' && state !== 'running')) return later;
-    rows = later;
+    const rows = await rockpool.inbox({ tenant, limit: '1000' });
+    const isOpen = rows.some(({ state }) => state === 'pending' || state === 'running');
+    if (rows.length > count || isOpen) since = performance.now();
+    else if (performance.now() - since > 1_000) return rows;
+    count = rows.length;
+    await pause(100);
   }
 }

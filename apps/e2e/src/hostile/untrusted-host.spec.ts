@@ -111,7 +111,7 @@ describe('an agent host that', () => {
     const chats = new Set(rockpool.telegram.calls.map(({ parameters }) => Number(parameters['chat_id'])).filter(Boolean));
     expect([...chats].sort()).toEqual(kinds.map(personOf).sort());
     expect(JSON.stringify(rockpool.telegram.calls)).not.toContain('pwned');
-    const rows = await rockpool.inbox('--limit', '1000');
+    const rows = await rockpool.inbox({ limit: '1000' });
     expect(new Set(rows.map(({ tenantId }) => tenantId))).toEqual(new Set(['alice']));
     expect(rows.every(({ state }) => state === 'done')).toBe(true);
   });

@@ -128,7 +128,7 @@ describe('routes for our own services', () => {
 async function recorded(tenantId: string, reason: string): Promise<void> {
   const deadline = Date.now() + 10_000;
   while (Date.now() < deadline) {
-    const rows = await rockpool.inbox('--state', 'dropped');
+    const rows = await rockpool.inbox({ state: 'dropped' });
     if (rows.some((row) => row.tenantId === tenantId && row.reason === reason)) return;
   }
   throw new Error(`no record of ${reason} for ${tenantId}`);

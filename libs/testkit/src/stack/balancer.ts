@@ -5,6 +5,8 @@ import { setTimeout as after } from 'node:timers/promises';
 /** How long a request waits for a copy to come up, as one that meets a cold start does. */
 const patienceMs = 20_000;
 const pauseMs = 50;
+/** Longer than any client keeps a connection that is not used, as Google's front end does. */
+const keptAliveMs = 620_000;
 
 /**
  * The front of an app that runs in several copies, as Cloud Run has one: spreads requests over the copies, waits while none listens, and answers 502 when a copy is gone
@@ -23,6 +25,7 @@ export class Balancer {
   /** Listens on loopback; on a free port when `port` is 0. */
   static async start(ports: readonly number[], port = 0): Promise<Balancer> {
     const server = createServer();
+    server.keepAliveTimeout = keptAliveMs;
     const balancer = new Balancer(server, ports);
     server.on('request', (incoming, response) => void balancer.handle(incoming, response));
     await new Promise<void>((resolve, reject) => {
