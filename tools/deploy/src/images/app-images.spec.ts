@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { GoogleStack, signStandardWebhook, stackApps, whyNoStack } from '@rockpool/testkit';
 import type { Bundle } from './bundle.js';
-import { bundled, stayInside } from './bundles.fixture.js';
+import { allBundled, stayInside } from './bundles.fixture.js';
+import { warmCompileCache } from './compile-cache.js';
 import { root } from './container-files.fixture.js';
 
 const run = promisify(execFile);
@@ -20,16 +21,20 @@ const main = (name: string) => join(named(name).folder, 'main.js');
 
 beforeAll(async () => {
   place = await mkdtemp(join(tmpdir(), 'rockpool-images-'));
-  const made: Bundle[] = [];
-  // Where a stack of processes looks for them.
-  for (const name of stackApps) made.push(await bundled(name, join(place, 'apps', name, 'dist')));
-  made.push(await bundled('rockpool', join(place, 'apps/rockpool/dist')));
-  bundles = made;
+  const all = await allBundled();
+  // Outside the repository: there is no node_modules above it.
+  await cp(all.folder, place, { recursive: true });
+  bundles = all.bundles.map((bundle) => ({ ...bundle, folder: join(place, relative(all.folder, bundle.folder)) }));
 }, 120_000);
 
 afterAll(() => rm(place, { recursive: true, force: true }));
 
 describe('the image of one app', () => {
+  it('comes up and ends where there is no cloud, which is how it gets its compiled code', async () => {
+    const kept = await Promise.all(stackApps.map((name) => warmCompileCache(named(name))));
+    for (const files of kept) expect(files).toBeGreaterThan(10);
+  }, 120_000);
+
   it.each(stackApps)('is refused an engine that belongs to one process: %s', async (name) => {
     const refusal = run(process.execPath, [...stayInside, main(name)], {
       cwd: '/',

@@ -11,8 +11,21 @@ export const stayInside: readonly string[] = ['--import', fileURLToPath(new URL(
 
 /** Bundles as the Dockerfile does, and gives what the command says of it. */
 export async function bundled(name: string, folder: string, ...more: readonly string[]): Promise<Bundle> {
+  return (await asked(name, folder, ...more)) as Bundle;
+}
+
+/** Every image, as {@link bundled}, in the folder where end-to-end tests have them. */
+export async function allBundled(): Promise<{ folder: string; bundles: readonly Bundle[] }> {
+  const folder = join(root, 'dist/images');
+  return { folder, bundles: (await asked('all', folder, '--if-changed')) as readonly Bundle[] };
+}
+
+async function asked(name: string, folder: string, ...more: readonly string[]): Promise<unknown> {
   const bundler = join(root, 'tools/deploy/dist/images/main.js');
   if (!existsSync(bundler)) throw new Error('the tools are not built: npm run build');
-  const { stdout } = await promisify(execFile)(process.execPath, [bundler, name, '--out', folder, '--json', ...more], { cwd: '/' });
-  return JSON.parse(stdout) as Bundle;
+  const { stdout } = await promisify(execFile)(process.execPath, [bundler, name, '--out', folder, '--json', ...more], {
+    cwd: '/',
+    maxBuffer: 16 * 2 ** 20,
+  });
+  return JSON.parse(stdout);
 }

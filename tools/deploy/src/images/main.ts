@@ -49,18 +49,20 @@ if (values.help) {
 }
 
 async function write(chosen: readonly ImageSource[], folderOf: (image: ImageSource) => string): Promise<void> {
-  const upToDate = new UpToDate(root);
-  const written: Bundle[] = [];
+  const upToDate = values['if-changed'] ? new UpToDate(root) : undefined;
+  const bundles: Bundle[] = [];
   for (const image of chosen) {
     const folder = folderOf(image);
-    if (values['if-changed'] && upToDate.holds(folder)) continue;
-    const bundle = await bundleImage(image, { root, folder });
-    if (values.warm) await warmCompileCache(bundle);
-    upToDate.note(folder);
-    written.push(bundle);
-    if (!values.json) process.stdout.write(summary(bundle));
+    let bundle = upToDate?.bundleIn(folder);
+    if (!bundle) {
+      bundle = await bundleImage(image, { root, folder });
+      if (values.warm) await warmCompileCache(bundle);
+      upToDate?.note(bundle);
+      if (!values.json) process.stdout.write(summary(bundle));
+    }
+    bundles.push(bundle);
   }
-  if (values.json) process.stdout.write(`${JSON.stringify(name === 'all' ? written : written[0], null, 2)}\n`);
+  if (values.json) process.stdout.write(`${JSON.stringify(name === 'all' ? bundles : bundles[0], null, 2)}\n`);
 }
 
 function summary({ image, folder, bytesAtStart, bytes, files }: Bundle): string {

@@ -1,9 +1,15 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Bundle } from './bundle.js';
 
-/** In the folder of a bundle: what it was written from. */
-const file = '.written-from';
+/** In the folder of a bundle: what it was written from, and what it holds. */
+const file = '.written-from.json';
+
+interface Note {
+  readonly fingerprint: string;
+  readonly bundle: Bundle;
+}
 
 /** Tells whether a bundle was written from the build and the packages that are there now. */
 export class UpToDate {
@@ -26,14 +32,16 @@ export class UpToDate {
     this.#fingerprint = hash.digest('hex');
   }
 
-  /** True when nothing has changed since {@link note}. */
-  holds(folder: string): boolean {
+  /** The bundle in this folder, when nothing has changed since {@link note}. */
+  bundleIn(folder: string): Bundle | undefined {
     const path = join(folder, file);
-    return existsSync(path) && readFileSync(path, 'utf8') === this.#fingerprint;
+    if (!existsSync(path)) return undefined;
+    const { fingerprint, bundle } = JSON.parse(readFileSync(path, 'utf8')) as Note;
+    return fingerprint === this.#fingerprint ? bundle : undefined;
   }
 
-  /** The bundle in this folder was written just now. */
-  note(folder: string): void {
-    writeFileSync(join(folder, file), this.#fingerprint);
+  /** This bundle was written just now. */
+  note(bundle: Bundle): void {
+    writeFileSync(join(bundle.folder, file), JSON.stringify({ fingerprint: this.#fingerprint, bundle } satisfies Note));
   }
 }
