@@ -5,7 +5,7 @@ import { startFirestoreEmulator, startPubSubEmulator, type RunningEmulator } fro
 const starters = { '/firestore': startFirestoreEmulator, '/pubsub': startPubSubEmulator };
 
 /** Names to the processes of a test run the address of {@link serveSharedEmulators}. */
-export const sharedEmulatorsVariable = 'ROCKPOOL_SHARED_EMULATORS';
+export const sharedEmulatorsVariable = 'TESTKIT_EMULATORS_URL';
 
 /** What lends emulators to the processes of a test run. */
 export interface SharedEmulators {
