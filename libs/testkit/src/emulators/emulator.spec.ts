@@ -1,15 +1,7 @@
-import { connect } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
+import { answers } from '../testing/answers.js';
 import { startFirestoreEmulator, startPubSubEmulator } from './emulator.js';
 import { findEmulators } from './find-emulators.js';
-
-function answers(host: string): Promise<boolean> {
-  const [hostname, port] = host.split(':') as [string, string];
-  return new Promise((resolve) => {
-    const socket = connect(Number(port), hostname, () => resolve(true) ?? socket.end());
-    socket.once('error', () => resolve(false));
-  });
-}
 
 const { pubsub, firestore } = findEmulators();
 const official = [
