@@ -80,7 +80,8 @@ async function openLoop(url: string, perSecond: number, seconds: number): Promis
   const began = performance.now();
   for (let n = 0; n < perSecond * seconds; n++) {
     const due = began + (n * 1000) / perSecond;
-    if (due > performance.now()) await new Promise((resolve) => setTimeout(resolve, due - performance.now()));
+    const waitMs = due - performance.now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     const { headers, body } = nextUpdate();
     answered.push(
       postWebhook(url, headers, body).then((status) => {
