@@ -82,12 +82,12 @@ describe('the traces of 30 messages that start jobs', () => {
     expect(incomplete(traced)).toEqual([]);
   });
 
-  it('have the slices after waits and the slices of builders in them, and no span without its parent', () => {
+  it('have every wait’s slice and every builder’s slices in them, and no span without its parent', () => {
     const slicesOf = ({ spans }: Traced) => spans.filter(({ name }) => name === 'job slice');
     for (const one of traced) {
       const jobs = new Set(slicesOf(one).map(({ attributes }) => attributes['rockpool.job.id']));
-      // Two waits, or a manager that waits for two builders, each of which waits. A wait of 0.3 s that is over before it is written down, on a slow machine, makes no slice.
-      expect(slicesOf(one).length).toBeGreaterThanOrEqual(jobs.size === 1 ? 2 : 4);
+      // Two waits, or a manager that waits for two builders, each of which waits.
+      expect(slicesOf(one).length).toBeGreaterThanOrEqual(jobs.size === 1 ? 3 : 6);
       expect([1, 3]).toContain(jobs.size);
     }
     expect(traced.flatMap(({ spans }) => strayIn(spans)).map(({ name }) => name)).toEqual([]);

@@ -105,6 +105,22 @@ describe('the image of the whole product', () => {
     for (const mode of compiled) expect(mode & 0o444).toBe(0o444);
   });
 
+  it('keeps what Node compiled once it listens, so that a start after a kill is as quick as any', async () => {
+    const cache = join(place, 'compiled');
+    const port = await freePort();
+    const other = await startProcess({
+      command: process.execPath,
+      args: [main()],
+      cwd: place,
+      env: { PORT: String(port), ROCKPOOL_KEY_FILE: join(place, 'other-keys', 'master.key'), NODE_COMPILE_CACHE: cache },
+      readyUrl: `http://127.0.0.1:${port}/readyz`,
+      timeoutMs: 30_000,
+    });
+    await other.stop();
+    const kept = await readdir(cache, { recursive: true, withFileTypes: true });
+    expect(kept.filter((entry) => entry.isFile()).length).toBeGreaterThan(10);
+  }, 60_000);
+
   it('carries the licences of what is in it', async () => {
     const licences = await readFile(join(bundle.folder, 'LICENSES.txt'), 'utf8');
     expect(licences).toMatch(/^@nestjs\/core$/m);

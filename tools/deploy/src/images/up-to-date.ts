@@ -11,7 +11,7 @@ interface Note {
   readonly bundle: Bundle;
 }
 
-/** Tells whether a bundle was written from the build and the packages that are there now. */
+/** Tells whether a bundle was written from the build, the packages and the files beside modules that are there now. */
 export class UpToDate {
   readonly #fingerprint: string;
 
@@ -19,11 +19,7 @@ export class UpToDate {
     const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
     for (const group of ['apps', 'libs', 'tools']) {
       for (const project of readdirSync(join(root, group)).sort()) {
-        const build = join(root, group, project, 'dist');
-        if (!existsSync(build)) continue;
-        for (const entry of readdirSync(build, { recursive: true, withFileTypes: true })) {
-          if (!entry.isFile() || !entry.name.endsWith('.js')) continue;
-          const path = join(entry.parentPath, entry.name);
+        for (const path of ['dist', 'assets', 'package.json'].flatMap((part) => filesAt(join(root, group, project, part)))) {
           const { size, mtimeMs } = statSync(path);
           hash.update(`${path} ${size} ${mtimeMs}\n`);
         }
@@ -44,4 +40,13 @@ export class UpToDate {
   note(bundle: Bundle): void {
     writeFileSync(join(bundle.folder, file), JSON.stringify({ fingerprint: this.#fingerprint, bundle } satisfies Note));
   }
+}
+
+/** The file itself, or all files below the folder; none where nothing is. */
+function filesAt(path: string): string[] {
+  if (!existsSync(path)) return [];
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
 }
