@@ -95,7 +95,7 @@ export class HostClient {
     const secure = url.protocol === 'https:';
     return new Promise((resolve, reject) => {
       const fail = (cause: unknown) => {
-        // The host, or a front of it, closed an idle connection while this request was on its way: that says nothing about the host, and pushing a wake twice is harmless.
+        // Most likely an idle connection was closed while this request was on its way, which says nothing about the host. One of its own will tell; pushing a wake twice is harmless.
         if (request.reusedSocket && !answered && !signal.aborted) resolve(this.post(url, headers, body, signal, true));
         else reject(failureAt(url, signal, cause));
       };

@@ -25,7 +25,7 @@ export {
   type SentWebhook,
   type StandardWebhooksSenderOptions,
 } from './standard-webhooks.js';
-export { RunningProcess, freePort, startProcess, type Exit, type ProcessOptions } from './launch.js';
+export { compileCache, RunningProcess, freePort, startProcess, type Exit, type ProcessOptions } from './launch.js';
 export { findEmulators, type Emulators, type FoundEmulator, type MissingEmulator } from './emulators/find-emulators.js';
 export type { RunningEmulator } from './emulators/emulator.js';
 export {

@@ -32,6 +32,8 @@ export interface Exit {
 
 // What a program needs to run at all; settings of the test run itself (NODE_OPTIONS and the like) stay out.
 const inherited = ['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'TZ', 'SystemRoot'];
+/** Where programs that are started again and again keep what Node compiled of them: `NODE_COMPILE_CACHE`. Node's own place for it. */
+export const compileCache = join(tmpdir(), 'node-compile-cache');
 const pollMs = 25;
 const keptLines = 5_000;
 

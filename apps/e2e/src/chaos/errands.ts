@@ -12,6 +12,8 @@ const cancelPattern = /\bcancel job (\d+) zq([0-9a-f]{14})\b/;
 const builderPattern = /\bbuild jq([0-9a-f]{14}) (part-\d+)\b/;
 const reminderPattern = /\brq([0-9a-f]{14})\b/;
 
+/** Long enough not to be over before it is written down, also on a slow machine. */
+const waitMs = 1_000;
 const shortWaitMs = 300;
 const longWaits = 40;
 
@@ -89,7 +91,7 @@ interface Step {
 export function stepFor(request: ModelRequest): Step | undefined {
   const { lastUserText, toolRounds, toolResults } = request;
   const builder = builderPattern.exec(lastUserText);
-  if (builder) return toolRounds === 0 ? waitFor(shortWaitMs) : { text: `built ${builder[2]}` };
+  if (builder) return toolRounds === 0 ? waitFor(waitMs) : { text: `built ${builder[2]}` };
   const cancel = cancelPattern.exec(lastUserText);
   if (cancel) return toolRounds === 0 ? call('cancel_job', { job: cancel[1]! }) : { text: `zq${cancel[2]}: ${toolResults[0]}` };
   const reminder = reminderPattern.exec(lastUserText);
@@ -109,14 +111,11 @@ function stepsOf(kind: ErrandKind, n: number, token: string): Step[] {
     case 'parts':
       return [call('delegate', { builders: partsOf(n, token) })];
     case 'remind':
-      return [waitFor(shortWaitMs), remindIn(n, token)];
+      return [waitFor(waitMs), remindIn(n, token)];
     case 'long':
       return Array.from({ length: longWaits }, () => waitFor(shortWaitMs));
     default:
-      return Array.from({ length: n }, (_, index) => [
-        waitFor(shortWaitMs),
-        call('report_progress', { text: `${index + 1} of ${n}` }),
-      ]).flat();
+      return Array.from({ length: n }, (_, index) => [waitFor(waitMs), call('report_progress', { text: `${index + 1} of ${n}` })]).flat();
   }
 }
 

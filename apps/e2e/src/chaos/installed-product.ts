@@ -2,11 +2,19 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { GoogleStack, imagesOf, Random, stackApps, startProcess, type RunningProcess, type StackApp } from '@rockpool/testkit';
+import {
+  compileCache,
+  GoogleStack,
+  imagesOf,
+  Random,
+  stackApps,
+  startProcess,
+  type RunningProcess,
+  type StackApp,
+} from '@rockpool/testkit';
 import type { EngineName } from '../installation.js';
 
 const run = promisify(execFile);
@@ -142,7 +150,7 @@ async function startEmbedded(options: ProductOptions, command: string): Promise<
     ROCKPOOL_DATA_DIR: join(options.folder, 'data'),
     ROCKPOOL_KEY_FILE: join(options.folder, 'master.key'),
     // As in its image: a restart need not compile everything anew.
-    NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+    NODE_COMPILE_CACHE: compileCache,
   };
   const product = await startProcess({
     command: process.execPath,

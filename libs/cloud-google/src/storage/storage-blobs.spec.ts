@@ -90,7 +90,7 @@ describe('StorageBlobs', () => {
     }
   });
 
-  it.each([8, 9, 16])('holds %d MiB from a stream, on a condition too', async (size) => {
+  it.each([8, 9, 16, 24])('holds %d MiB from a stream, on a condition too', async (size) => {
     const large = () => Readable.from(Array.from({ length: size }, () => piece));
     const info = await blobs.put(key, large(), { ifGeneration: '0' });
     expect(info.sizeBytes).toBe(size << 20);

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunningEmulator } from '../emulators/emulator.js';
 import { findEmulators } from '../emulators/find-emulators.js';
@@ -9,7 +8,7 @@ import { startMetadataServer, type MetadataServer } from '../google/metadata-ser
 import { startPubSubFake, type PubSubFake } from '../google/pub-sub-fake.js';
 import { startSecretManagerFake } from '../google/secret-manager-fake.js';
 import { startStorageFake } from '../google/storage-fake.js';
-import { freePort, startProcess, type RunningProcess } from '../launch.js';
+import { compileCache, freePort, startProcess, type RunningProcess } from '../launch.js';
 import { Balancer } from './balancer.js';
 import { createPushTopology } from './push-topology.js';
 
@@ -152,7 +151,7 @@ async function startParts(options: StackOptions, closers: (() => Promise<unknown
     ROCKPOOL_ADMIN_TOKEN: randomBytes(24).toString('hex'),
     ROCKPOOL_LOG_FORMAT: 'json',
     // As their images have it: what one process compiled, no other compiles anew.
-    NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+    NODE_COMPILE_CACHE: compileCache,
     ...(delivery === 'push' && { ROCKPOOL_BUS_DELIVERY: 'push' }),
     ...env,
   };
