@@ -7,6 +7,6 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 export default async function writeImages() {
   const testkit = new URL('../../libs/testkit/dist/index.js', import.meta.url);
   if (!existsSync(testkit)) return;
-  const { imagesOf } = await import(testkit.href);
-  await imagesOf(root);
+  const { imagesOf, imagesVariable } = await import(testkit.href);
+  process.env[imagesVariable] = await imagesOf(root);
 }

@@ -39,7 +39,7 @@ export { startSecretManagerFake, type SecretManagerFake, type SecretManagerFakeO
 export { startCloudTasksFake, type CloudTasksFake, type CloudTasksFakeOptions } from './google/cloud-tasks-fake.js';
 export { startMetadataServer, type MetadataServer, type MetadataServerOptions } from './google/metadata-server.js';
 export { startStorageFake, type StorageFake, type StorageFakeOptions } from './google/storage-fake.js';
-export { imagesOf } from './stack/images.js';
+export { imagesOf, imagesVariable } from './stack/images.js';
 export {
   GoogleStack,
   stackApps,

@@ -19,7 +19,10 @@ export class UpToDate {
     const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
     for (const group of ['apps', 'libs', 'tools']) {
       for (const project of readdirSync(join(root, group)).sort()) {
-        for (const path of ['dist', 'assets', 'package.json'].flatMap((part) => filesAt(join(root, group, project, part)))) {
+        const folder = join(root, group, project);
+        // Of the build only what is bundled: beside it lie notes of when it was made.
+        const program = filesAt(join(folder, 'dist')).filter((path) => path.endsWith('.js'));
+        for (const path of [...program, ...filesAt(join(folder, 'assets')), ...filesAt(join(folder, 'package.json'))]) {
           const { size, mtimeMs } = statSync(path);
           hash.update(`${path} ${size} ${mtimeMs}\n`);
         }
