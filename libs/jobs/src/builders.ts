@@ -46,10 +46,14 @@ export class Builders {
     private readonly clock: Clock,
   ) {}
 
-  /** Makes those that do not exist yet. */
-  async begin(manager: JobRecord, step: StepRecord): Promise<void> {
+  /**
+   * Makes those that do not exist yet. What one of them waits for may be over before it is made, and nobody would look at it again: it begins here, or is among those that
+   * were ended by it, with which this resolves.
+   */
+  async begin(manager: JobRecord, step: StepRecord): Promise<readonly JobRecord[]> {
     const specs = specsOf(step);
     for (const spec of specs) await this.make(manager, step.n, spec, 1, specs.length);
+    return this.decideBlocked(specs, latestOf(await this.of(this.documents, manager, step.n)));
   }
 
   /** What came of them, once nothing more will come; until then `undefined`. */
@@ -94,17 +98,7 @@ export class Builders {
       return { swept: [] };
     }
     const latest = latestOf(await this.of(this.documents, manager, step.n));
-    const swept: JobRecord[] = [];
-    for (const job of latest.values()) {
-      if (!job.open || !job.blocked) continue;
-      const needed = job.after!.map((key) => latest.get(key));
-      const lost = needed.find((other) => other && !other.open && other.state !== 'succeeded' && isFinal(other, specOf(specs, other)));
-      if (lost)
-        swept.push(
-          ...(await this.giveUp(job, `it needs ${lost.parent!.key}, which ${lost.state === 'cancelled' ? 'was cancelled' : 'failed'}`)),
-        );
-      else if (needed.every((other) => other?.state === 'succeeded')) await this.unblock(job, needed as JobRecord[]);
-    }
+    const swept = await this.decideBlocked(specs, latest);
     // What they leave is looked at when they are settled.
     if (swept.length > 0) return { swept };
     if (await this.results(this.documents, manager, step)) {
@@ -150,6 +144,22 @@ export class Builders {
       },
       `${manager.label}/${spec.key}`,
     );
+  }
+
+  /** Begins those of which all that they wait for has succeeded, and ends those of which some of it never will. Resolves with those that were ended. */
+  private async decideBlocked(specs: readonly BuilderSpec[], latest: ReadonlyMap<string, JobRecord>): Promise<JobRecord[]> {
+    const swept: JobRecord[] = [];
+    for (const job of latest.values()) {
+      if (!job.open || !job.blocked) continue;
+      const needed = job.after!.map((key) => latest.get(key));
+      const lost = needed.find((other) => other && !other.open && other.state !== 'succeeded' && isFinal(other, specOf(specs, other)));
+      if (lost)
+        swept.push(
+          ...(await this.giveUp(job, `it needs ${lost.parent!.key}, which ${lost.state === 'cancelled' ? 'was cancelled' : 'failed'}`)),
+        );
+      else if (needed.every((other) => other?.state === 'succeeded')) await this.unblock(job, needed as JobRecord[]);
+    }
+    return swept;
   }
 
   private async unblock(waiting: JobRecord, needed: readonly JobRecord[]): Promise<void> {

@@ -193,7 +193,7 @@ export class JobRunner {
 
   private async delegate(slice: Slice, step: StepRecord): Promise<SliceResult | undefined> {
     const { hold } = slice;
-    await this.builders.begin(hold.job, step);
+    for (const swept of await this.builders.begin(hold.job, step)) await this.settlement.settle(swept);
     crashPoint('after-builders-before-wait');
     const done = await this.builders.results(this.documents, hold.job, step);
     if (done) {
