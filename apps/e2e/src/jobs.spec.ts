@@ -63,6 +63,8 @@ onEachEngine((engine) => {
       const number = numberIn(text);
       await chat.say('/jobs').accepted;
       await chat.waitForAnswer((message) => message.text.includes(`Job ${number} count to 100 every 3 seconds: `), patienceMs);
+      // Its first step is over once there is something to count.
+      await chat.waitForAnswer((message) => message.text.includes(' of 100'), patienceMs);
       await chat.say(`/job ${number}`).accepted;
       await chat.waitForAnswer((message) => message.text.includes('think: succeeded'), patienceMs);
       await chat.say(`/cancel ${number}`).accepted;

@@ -40,6 +40,7 @@ channelContract('Standard Webhooks', () => ({
   spareSecret: `whsec_${Buffer.from('the next secret of alice').toString('base64')}`,
   sign: (body, signingSecret) => request(body, signingSecret),
   proofHeaders: ['webhook-id', 'webhook-timestamp', 'webhook-signature'],
+  proofListHeader: 'webhook-signature',
   coversBody: true,
   message: (text) => JSON.stringify({ type: 'message', data: { text, conversation: 'order-10042' } }),
   ownMessages: [],
