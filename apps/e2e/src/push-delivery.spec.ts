@@ -65,9 +65,10 @@ const body = () => {
 
   it('come again when their dispatcher is killed in the middle, and are answered once', async () => {
     const asked = rockpool.model.requests.length;
+    const runAgain = Promise.withResolvers<void>();
     rockpool.model
       .when(() => true)
-      .reply({ text: ({ lastUserText }) => `You said: ${lastUserText}`, firstTokenMs: 1_000 })
+      .reply({ text: ({ lastUserText }) => `You said: ${lastUserText}`, after: runAgain.promise })
       .times(10);
     const said = Array.from({ length: 10 }, (_, n) => {
       const chat = chatOf(710 + n);
@@ -75,13 +76,14 @@ const body = () => {
     });
     await Promise.all(said.map(({ accepted }) => accepted));
     await eventually(() => rockpool.model.requests.length === asked + 10);
-    // The pushes of the wakes are open, half of them in each dispatcher; the agent hosts go on meanwhile.
+    // The pushes of the wakes are open, in both dispatchers; the agent hosts go on meanwhile.
     expect(unacked().length).toBeGreaterThanOrEqual(10);
     const [first, second] = stack.apps.dispatcher.copies;
     await first!.kill('SIGKILL');
     await first!.start();
     await second!.kill('SIGKILL');
     await second!.start();
+    runAgain.resolve();
     await allAnswered();
     await eventually(() => unacked().length === 0);
     expect(rockpool.model.requests).toHaveLength(asked + 10);

@@ -9,6 +9,7 @@ export interface ProcessEnding extends Ending {
   readonly signal: 'SIGKILL' | 'SIGTERM';
   /** Killed while it was starting. */
   readonly duringStart: boolean;
+  readonly exitedAt: number;
   readonly exitCode: number | null;
 }
 
@@ -26,9 +27,10 @@ export class Endings {
   private readonly starting = new Map<ProductProcess, Promise<void>>();
   private readonly decks = { SIGKILL: [] as ProductProcess['app'][], SIGTERM: [] as ProductProcess['app'][] };
 
-  /** Once `signal` aborts, nothing is started again. */
+  /** `caughtUp` resolves when everything that ended processes had asked for is noted. Once `signal` aborts, nothing is started again. */
   constructor(
     private readonly processes: readonly ProductProcess[],
+    private readonly caughtUp: () => Promise<void>,
     private readonly signal: AbortSignal | undefined,
   ) {
     for (const process of processes) this.watch(process);
@@ -93,7 +95,9 @@ export class Endings {
     this.asked.add(process);
     const at = Date.now();
     const { code } = await process.running.kill(signal);
-    this.all.push({ app: process.app, signal, duringStart, at, gone: Date.now(), exitCode: code });
+    const exitedAt = Date.now();
+    await this.caughtUp();
+    this.all.push({ app: process.app, signal, duringStart, at, exitedAt, gone: Date.now(), exitCode: code });
   }
 
   private watch(process: ProductProcess): void {

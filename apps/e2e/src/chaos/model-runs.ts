@@ -1,7 +1,7 @@
 import type { ModelRequest, ModelSimulator } from '@rockpool/testkit';
 import { errandStep, lineOf, stepFor, type Line } from './errands.js';
 
-/** The times at which the product was ended, and when it was gone. A run that began before cannot have gone on after. */
+/** The times at which the product was ended, and when it was gone with everything it had asked for. A run that began before cannot have gone on after. */
 export interface Ending {
   readonly at: number;
   readonly gone: number;
@@ -33,6 +33,8 @@ interface Repeat {
   readonly line: Line;
   /** The last ending since the run before began. */
   readonly ending?: Ending;
+  /** When the run before began, how it went, and when this one began. */
+  readonly before: ModelRequest;
   readonly at: number;
 }
 
@@ -67,7 +69,7 @@ export class ModelRuns {
     const repeats = this.repeats(endings);
     const turns = repeats.filter(({ line }) => !line.isJob);
     const steps = repeats.filter(({ line }) => line.isJob);
-    const needless = (some: readonly Repeat[]) => some.filter(({ ending }) => !ending).map(({ key }) => key);
+    const needless = (some: readonly Repeat[]) => some.filter(({ ending }) => !ending).map((repeat) => describe(repeat, endings));
     const overlapping = this.overlaps.filter(({ earlier, at }) => !endedBetween(endings, earlier.at, at)).map((overlap) => overlap.token);
     return {
       runs: asked(false),
@@ -89,7 +91,7 @@ export class ModelRuns {
       requests.slice(1).map((request, index) => {
         const before = requests[index]!;
         const ending = endings.findLast(({ at, gone }) => gone >= before.at && at <= request.at);
-        return { key, line, at: request.at, ...(ending && { ending }) };
+        return { key, line, before, at: request.at, ...(ending && { ending }) };
       }),
     );
   }
@@ -113,6 +115,12 @@ export class ModelRuns {
     this.lastOf.set(conversation, { token: line.token, request });
     return false;
   }
+}
+
+function describe({ key, before, at }: Repeat, endings: readonly Ending[]): string {
+  const ending = endings.findLast((some) => some.gone <= before.at);
+  const since = ending === undefined ? 'before any ending' : `${before.at - ending.gone} ms after an ending`;
+  return `${key}: ${before.outcome} ${since}, and again ${at - before.at} ms later`;
 }
 
 function severalForOneEnding(steps: readonly Repeat[]): string[] {

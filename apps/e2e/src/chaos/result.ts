@@ -126,11 +126,11 @@ export function resultOf(evidence: Evidence): ChaosResult {
     endedApps: Object.fromEntries(Object.entries(Object.groupBy(endings.all, ({ app }) => app)).map(([app, ended]) => [app, ended.length])),
     terms: {
       count: termed.length,
-      exitMs: durations(termed.map(({ at, gone }) => gone - at)),
+      exitMs: durations(termed.map(({ at, exitedAt }) => exitedAt - at)),
       exitCodes: [...new Set(termed.map(({ exitCode }) => exitCode))],
       slow: termed
-        .filter(({ at, gone }) => gone - at > exitWithinMs)
-        .map(({ app, at, gone }) => `${app} took ${gone - at} ms to end after SIGTERM`),
+        .filter(({ at, exitedAt }) => exitedAt - at > exitWithinMs)
+        .map(({ app, at, exitedAt }) => `${app} took ${exitedAt - at} ms to end after SIGTERM`),
     },
     endings: endings.all.map(({ app, signal, at, duringStart }) => ({ app, signal, at: new Date(at).toISOString(), duringStart })),
     recoveryMs: durations(recoveries),

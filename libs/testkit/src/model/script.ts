@@ -6,6 +6,8 @@ export interface ModelStep {
   readonly text?: string | ((request: ModelRequest) => string);
   /** Tools to call, which may depend on the request; the text, if any, comes before. */
   readonly toolCalls?: readonly ToolCall[] | ((request: ModelRequest) => readonly ToolCall[]);
+  /** Nothing is said before this resolves. */
+  readonly after?: Promise<unknown>;
   /** Before the first token, or before the whole answer when it is not streamed. */
   readonly firstTokenMs?: number;
   readonly betweenTokensMs?: number;

@@ -111,6 +111,18 @@ describe('the model', () => {
     expect(events(await answer)).toHaveLength(4);
   });
 
+  it('says nothing before what it is to wait for has come', async () => {
+    const held = Promise.withResolvers<void>();
+    model.when('held').reply({ text: 'at last', after: held.promise });
+    let answered = false;
+    const answer = chat([user('held')]).then(json);
+    void answer.then(() => (answered = true));
+    await chat([user('another')]);
+    expect([model.requests.length, answered]).toEqual([2, false]);
+    held.resolve();
+    expect(await answer).toMatchObject({ choices: [{ message: { content: 'at last' } }] });
+  });
+
   it.each([429, 500, 529])('fails with %i as often as told, in the words of the API', async (status) => {
     model
       .when('x')

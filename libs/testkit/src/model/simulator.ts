@@ -111,6 +111,7 @@ export class ModelSimulator {
       request.outcome = 'failed';
       return failureAnswer(dialect, step.fail.status, 'simulated failure', step.fail.retryAfterSeconds);
     }
+    await step.after;
     const text = typeof step.text === 'function' ? step.text(request) : (step.text ?? '');
     const toolCalls = typeof step.toolCalls === 'function' ? step.toolCalls(request) : (step.toolCalls ?? []);
     const answer = modelAnswer(request, this.requests.length, text, toolCalls);
