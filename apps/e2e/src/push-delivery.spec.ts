@@ -65,10 +65,10 @@ const body = () => {
 
   it('come again when their dispatcher is killed in the middle, and are answered once', async () => {
     const asked = rockpool.model.requests.length;
-    const runAgain = Promise.withResolvers<void>();
+    const restarted = Promise.withResolvers<void>();
     rockpool.model
       .when(() => true)
-      .reply({ text: ({ lastUserText }) => `You said: ${lastUserText}`, after: runAgain.promise })
+      .reply({ text: ({ lastUserText }) => `You said: ${lastUserText}`, after: restarted.promise })
       .times(10);
     const said = Array.from({ length: 10 }, (_, n) => {
       const chat = chatOf(710 + n);
@@ -83,7 +83,7 @@ const body = () => {
     await first!.start();
     await second!.kill('SIGKILL');
     await second!.start();
-    runAgain.resolve();
+    restarted.resolve();
     await allAnswered();
     await eventually(() => unacked().length === 0);
     expect(rockpool.model.requests).toHaveLength(asked + 10);

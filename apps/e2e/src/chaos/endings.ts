@@ -9,6 +9,7 @@ export interface ProcessEnding extends Ending {
   readonly signal: 'SIGKILL' | 'SIGTERM';
   /** Killed while it was starting. */
   readonly duringStart: boolean;
+  /** When it had exited; what it had asked for may be read later, until `gone`. */
   readonly exitedAt: number;
   readonly exitCode: number | null;
 }

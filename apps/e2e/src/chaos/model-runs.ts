@@ -33,7 +33,6 @@ interface Repeat {
   readonly line: Line;
   /** The last ending since the run before began. */
   readonly ending?: Ending;
-  /** When the run before began, how it went, and when this one began. */
   readonly before: ModelRequest;
   readonly at: number;
 }
@@ -69,7 +68,7 @@ export class ModelRuns {
     const repeats = this.repeats(endings);
     const turns = repeats.filter(({ line }) => !line.isJob);
     const steps = repeats.filter(({ line }) => line.isJob);
-    const needless = (some: readonly Repeat[]) => some.filter(({ ending }) => !ending).map((repeat) => describe(repeat, endings));
+    const needless = (some: readonly Repeat[]) => some.filter(({ ending }) => !ending).map((repeat) => inWords(repeat, endings));
     const overlapping = this.overlaps.filter(({ earlier, at }) => !endedBetween(endings, earlier.at, at)).map((overlap) => overlap.token);
     return {
       runs: asked(false),
@@ -117,7 +116,7 @@ export class ModelRuns {
   }
 }
 
-function describe({ key, before, at }: Repeat, endings: readonly Ending[]): string {
+function inWords({ key, before, at }: Repeat, endings: readonly Ending[]): string {
   const ending = endings.findLast((some) => some.gone <= before.at);
   const since = ending === undefined ? 'before any ending' : `${before.at - ending.gone} ms after an ending`;
   return `${key}: ${before.outcome} ${since}, and again ${at - before.at} ms later`;

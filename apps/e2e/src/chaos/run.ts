@@ -89,7 +89,7 @@ class ChaosRun {
   ) {
     this.answers = new Answers(stage);
     this.runs = new ModelRuns(stage.model, this.conversation);
-    this.endings = new Endings(stage.product.processes, () => stage.modelCaughtUp(), signal);
+    this.endings = new Endings(stage.product.processes, () => stage.model.caughtUp(), signal);
   }
 
   async run(): Promise<ChaosResult> {

@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -153,16 +152,6 @@ export class Stage {
       throw new Error(
         `no answer to ${this.ledger.unanswered(this.shown()).join(', ')}; the product said:\n${this.product.lines.slice(-20).join('\n')}`,
       );
-    });
-  }
-
-  /**
-   * Resolves when the model has noted every request made before: they wait to be accepted in the order of their connections, and this makes a connection of
-   * its own behind them.
-   */
-  modelCaughtUp(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      get(`${this.model.url}/v1/models`, { agent: false }, (response) => response.once('end', resolve).resume()).once('error', reject);
     });
   }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ManualClock } from '../wire/clock.js';
 import { ModelSimulator } from './simulator.js';
@@ -121,6 +122,22 @@ describe('the model', () => {
     expect([model.requests.length, answered]).toEqual([2, false]);
     held.resolve();
     expect(await answer).toMatchObject({ choices: [{ message: { content: 'at last' } }] });
+  });
+
+  it('has noted what a process asked for that has ended meanwhile, once it has caught up', async () => {
+    const body = JSON.stringify({ model: 'm', messages: [user('asked by the dead')] });
+    const head = ['POST /v1/chat/completions HTTP/1.1', 'host: model', 'content-type: application/json', `content-length: ${body.length}`];
+    const asksAndDies = `
+      let left = 50;
+      const asked = () => --left === 0 && process.kill(process.pid, 'SIGKILL');
+      for (let n = 0; n < 50; n++) {
+        const socket = require('node:net').connect(${new URL(model.url).port}, '127.0.0.1', () => socket.write(process.argv[1], asked));
+      }`;
+    // Nothing is accepted while this process waits for that one.
+    expect(spawnSync(process.execPath, ['-e', asksAndDies, [...head, '', body].join('\r\n')]).signal).toBe('SIGKILL');
+    expect(model.requests).toHaveLength(0);
+    await model.caughtUp();
+    expect(model.requests.map(({ lastUserText }) => lastUserText)).toEqual(Array(50).fill('asked by the dead'));
   });
 
   it.each([429, 500, 529])('fails with %i as often as told, in the words of the API', async (status) => {

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { finished } from 'node:stream/promises';
 import { systemClock, type Clock } from '../wire/clock.js';
 import { Faults } from '../wire/faults.js';
 import { isJson, parseJson } from '../wire/json.js';
@@ -64,6 +67,15 @@ export class ModelSimulator {
 
   get url(): string {
     return this.server.url;
+  }
+
+  /**
+   * Resolves when every request that was sent before is noted, also those of processes that have ended since: connections are accepted in their order, and
+   * this makes one behind them.
+   */
+  async caughtUp(): Promise<void> {
+    const [response] = (await once(get(`${this.url}/v1/models`, { agent: false }), 'response')) as [IncomingMessage];
+    await finished(response.resume());
   }
 
   /** A rule for requests that match; rules are tried in the order they were made. */
