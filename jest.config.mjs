@@ -8,5 +8,5 @@ export default {
   // End-to-end tests start the product and a browser; two workers on two cores, each recycled before it grows large.
   maxWorkers: 2,
   workerIdleMemoryLimit: '1GB',
-  testTimeout: 30_000,
+  testTimeout: 120_000,
 };

@@ -26,7 +26,7 @@ export function jestProject(displayName, overrides = {}) {
     },
     testEnvironmentOptions: { customExportConditions: ['@rockpool/source', 'node', 'node-addons'] },
     setupFiles: [fileURLToPath(new URL('./jest.setup.mjs', import.meta.url))],
-    testTimeout: 30_000,
+    testTimeout: 120_000,
     ...overrides,
   };
 }

@@ -42,7 +42,6 @@ export async function startProduct(environment: Record<string, string>, tenants?
     env,
     dataDir: env.ROCKPOOL_DATA_DIR,
     readyUrl: `${url}/readyz`,
-    timeoutMs: 60_000,
   });
   const readyMs = performance.now() - began;
   const rockpool = async (...args: string[]) => {

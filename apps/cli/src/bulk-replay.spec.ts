@@ -147,7 +147,7 @@ describe('rockpool inbox replay', () => {
     const { audit, auditIntact } = await platform.controlPlane.tenant(alice);
     expect(auditIntact).toBe(true);
     expect(audit.at(-1)).toMatchObject({ actor: 'console', action: 'replay' });
-  }, 120_000);
+  });
 
   it('goes on where it stood when the instance is started again, and ends between two batches when it is cancelled', async () => {
     await quarantine(300);
@@ -165,7 +165,7 @@ describe('rockpool inbox replay', () => {
     expect(await rockpool('inbox', 'replay', '--state', 'quarantined', '--run', '--watch')).toContain('It is done');
     await allDone();
     expect((await turns()).every(({ replays, state }) => replays === 1 && state === 'done')).toBe(true);
-  }, 120_000);
+  });
 
   it('takes one event by its name, and discards one', async () => {
     const turn = await platform.inbox.append(alice, messageOf(1));

@@ -195,7 +195,6 @@ describe('an agent host', () => {
       // The alert on record is taken back right after the breaker has closed.
       await until(async () => (await hostCheck())?.state === 'ok');
     },
-    60_000,
   );
 
   it('may be gone for longer than the bus has patience: a wake that waits is not given up', async () => {
@@ -205,7 +204,7 @@ describe('an agent host', () => {
     expect(await platform.controlPlane.deadLetters()).toEqual([]);
     host.heal();
     await allAnsweredOnce();
-  }, 60_000);
+  });
 
   it('that is gone does not keep the process from ending, and what waited is answered by the next one', async () => {
     host.mood = 'gone';
@@ -216,5 +215,5 @@ describe('an agent host', () => {
     await start();
     await allAnsweredOnce();
     await until(async () => !(await isOpen()));
-  }, 60_000);
+  });
 });

@@ -143,7 +143,7 @@ beforeAll(async () => {
   service = await startPlatform(platform);
   unsubscribe('fastify.initialization', listen);
   credentials = await everyCredential();
-}, 30_000);
+});
 afterAll(async () => {
   await service.close();
   await Promise.all([platform.close(), other.close()]);

@@ -59,7 +59,7 @@ beforeAll(async () => {
   const secrets = { 'alice/bot': '990111:token', 'alice/hook': 'hook', 'alice/http': httpSecret };
   await controlPlaneOf(platformOver({ cloud: shared }, config, 'console'), 'test').apply({ file, secrets });
   bot = telegram.bot({ token: '990111:token', webhook: { url: `${urlOf('ingress')}/webhooks/telegram/alice`, secret: 'hook' } });
-}, 60_000);
+});
 
 afterAll(async () => {
   await telegram.close();

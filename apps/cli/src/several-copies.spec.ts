@@ -68,7 +68,7 @@ describe('two copies of every app', () => {
     }
     await settled(two.platform);
     expect(ledger.check(two.telegram.shown())).toMatchObject({ ok: true, accepted: 3 * conversations, answered: 3 * conversations });
-  }, 60_000);
+  });
 });
 
 /** Resolves once no turn is open. */

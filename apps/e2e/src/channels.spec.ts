@@ -31,7 +31,7 @@ onEachEngine((engine) => {
       signingSecret: slackSecret,
       eventsUrl: `${rockpool.url}/webhooks/slack/alice`,
     });
-  }, 90_000);
+  });
   afterAll(() => rockpool.close());
 
   describe('Telegram', () => {
@@ -76,7 +76,7 @@ onEachEngine((engine) => {
       await known.waitForAnswer(({ text }) => text.includes('it is me'));
       const stranger = rockpool.telegram.person({ id: 666, name: 'Mallory' }).chat(shared);
       expect(await stranger.say('let me in').accepted).toBe(true);
-      const [row] = await eventually(() => rockpool.inbox({ state: 'dropped' }));
+      const row = await rockpool.inboxRow({ state: 'dropped' });
       expect(row).toMatchObject({ tenantId: '_unrouted', reason: 'unknown-tenant' });
       expect(stranger.visible().filter(({ from }) => from === 'bot')).toEqual([]);
     });
@@ -84,7 +84,7 @@ onEachEngine((engine) => {
     it('runs nothing for a stranger under an allow-list, and keeps a record without the words', async () => {
       const stranger = rockpool.telegram.person({ id: 667, name: 'Eve' }).chat(carol);
       expect(await stranger.say('secret words').accepted).toBe(true);
-      const [row] = await eventually(() => rockpool.inbox({ tenant: 'carol', state: 'dropped' }));
+      const row = await rockpool.inboxRow({ tenant: 'carol', state: 'dropped' });
       expect(row).toMatchObject({ reason: 'sender-not-allowed', message: { text: '' } });
       expect(rockpool.model.count(({ body }) => JSON.stringify(body).includes('secret words'))).toBe(0);
     });
@@ -141,12 +141,3 @@ onEachEngine((engine) => {
     });
   });
 });
-
-async function eventually<Item>(read: () => Promise<Item[]>): Promise<Item[]> {
-  const deadline = Date.now() + 10_000;
-  for (;;) {
-    const items = await read();
-    if (items.length > 0 || Date.now() > deadline) return items;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import {
+  eventually,
   freePort,
   GoogleStack,
   imagesOf,
@@ -166,6 +167,11 @@ export class Installation {
     return items;
   }
 
+  /** A row of the inbox that is so, as soon as there is one. */
+  inboxRow(filter: Readonly<Record<string, string>>, isSo: (row: InboxRow) => boolean = () => true): Promise<InboxRow> {
+    return eventually(`a row of the inbox, ${JSON.stringify(filter)}`, async () => (await this.inbox(filter)).find(isSo));
+  }
+
   async close(): Promise<void> {
     await this.stop();
     await Promise.all([this.telegram.close(), this.slack.close(), this.model.close()]);
@@ -197,7 +203,6 @@ async function startEmbedded(beside: Readonly<Record<string, string>>, folder: s
     env: environment,
     dataDir: environment.ROCKPOOL_DATA_DIR,
     readyUrl: `${url}/readyz`,
-    timeoutMs: 60_000,
   });
   return { processes: [product], url, environment, command: commandInCheckout, stop: () => product.stop() };
 }

@@ -24,7 +24,7 @@ onEachEngine((engine) => {
       token: aliceBotToken,
       webhook: { url: `${rockpool.url}/webhooks/telegram/alice`, secret: aliceSecret },
     });
-  }, 90_000);
+  });
   afterAll(() => rockpool.close());
 
   const chatWith = (id: number, name: string) => rockpool.telegram.person({ id, name }).chat(alice);

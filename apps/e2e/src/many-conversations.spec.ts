@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Ledger, type TelegramBot } from '@rockpool/testkit';
+import { eventually, Ledger, type TelegramBot } from '@rockpool/testkit';
 import { onEachEngine } from './engines.js';
 import { aliceBotToken, aliceSecret, Installation } from './installation.js';
+
+/** Eighty conversations share Firestore's emulator with the tests beside them. */
+const patienceMs = 120_000;
+// What is asked here is whether all is given back; how long that takes, chaos runs and their document say.
+const settings = { ROCKPOOL_SHUTDOWN_TIMEOUT_MS: '60000' };
 
 const isPlaceholder = ({ text }: { text: string }) => text === '…';
 
@@ -13,9 +18,9 @@ onEachEngine((engine) => {
   let bot: TelegramBot;
   beforeAll(async () => {
     ledger = new Ledger(1);
-    rockpool = await Installation.open({ engine, delivery: 'pull-strict', ledger, limits: 'off' });
+    rockpool = await Installation.open({ engine, delivery: 'pull-strict', ledger, limits: 'off', settings });
     bot = rockpool.telegram.bot({ token: aliceBotToken, webhook: { url: `${rockpool.url}/webhooks/telegram/alice`, secret: aliceSecret } });
-  }, 90_000);
+  });
   afterAll(() => rockpool.close());
 
   /** One message from each of so many people; resolves when all are accepted. */
@@ -27,23 +32,22 @@ onEachEngine((engine) => {
     await Promise.all(said.map(({ accepted }) => accepted));
   }
 
-  async function allAnswered(timeoutMs: number): Promise<void> {
-    const deadline = Date.now() + timeoutMs;
-    while (ledger.unanswered(rockpool.telegram.shown()).length > 0) {
-      if (Date.now() > deadline) {
-        throw new Error(`unanswered: ${JSON.stringify(ledger.unanswered(rockpool.telegram.shown()))}\n${rockpool.complaints()}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+  async function allAnswered(): Promise<void> {
+    const unanswered = () => ledger.unanswered(rockpool.telegram.shown());
+    await eventually(
+      () => `unanswered: ${JSON.stringify(unanswered())}\n${rockpool.complaints()}`,
+      () => unanswered().length === 0,
+      patienceMs,
+    );
   }
 
   describe(`${conversations} conversations`, () => {
     it('at once are all answered, once, each in its own chat', async () => {
       await everyoneSays(10_000);
-      await allAnswered(60_000);
+      await allAnswered();
       const verdict = ledger.check(rockpool.telegram.shown());
       expect(verdict).toMatchObject({ ok: true, accepted: conversations, answered: conversations });
-    }, 120_000);
+    });
 
     it('cut short by kill -9 are all answered after a restart, once', async () => {
       rockpool.model.when(() => true).reply({ text: (request) => `You said: ${lastUserText(request)}`, firstTokenMs: 150 });
@@ -60,7 +64,7 @@ onEachEngine((engine) => {
       });
       await rockpool.restart('SIGKILL');
       await everyone;
-      await allAnswered(90_000);
+      await allAnswered();
       const verdict = ledger.check(rockpool.telegram.shown(), isPlaceholder);
       expect(verdict).toMatchObject({ ok: true });
       expect(verdict.answered).toBe(verdict.accepted);
@@ -68,15 +72,14 @@ onEachEngine((engine) => {
 
     it('are given back at SIGTERM, and answered after the next start', async () => {
       const everyone = everyoneSays(30_000);
-      await rockpool.telegram
-        .person({ id: 30_000, name: 'P0' })
-        .chat(bot)
-        .waitForAnswer(() => true, 20_000);
+      await rockpool.telegram.person({ id: 30_000, name: 'P0' }).chat(bot).waitForAnswer();
       const exits = await Promise.all(rockpool.processes.map((process) => process.kill('SIGTERM')));
-      expect(exits).toEqual(rockpool.processes.map(() => ({ code: 0, signal: null })));
+      expect({ exits, complaints: rockpool.complaints() }).toMatchObject({
+        exits: rockpool.processes.map(() => ({ code: 0, signal: null })),
+      });
       await Promise.all(rockpool.processes.map((process) => process.start()));
       await everyone;
-      await allAnswered(90_000);
+      await allAnswered();
       expect(ledger.check(rockpool.telegram.shown(), isPlaceholder)).toMatchObject({ ok: true });
     }, 180_000);
   });

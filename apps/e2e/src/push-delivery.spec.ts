@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Ledger, type GoogleStack, type TelegramBot } from '@rockpool/testkit';
+import { eventually, Ledger, type GoogleStack, type TelegramBot } from '@rockpool/testkit';
 import { onGoogle } from './engines.js';
 import { aliceBotToken, aliceSecret, Installation } from './installation.js';
 
@@ -13,7 +13,7 @@ const body = () => {
     rockpool = await Installation.open({ engine: 'google', delivery: 'push', ledger });
     stack = rockpool.stack!;
     bot = rockpool.telegram.bot({ token: aliceBotToken, webhook: { url: `${rockpool.url}/webhooks/telegram/alice`, secret: aliceSecret } });
-  }, 90_000);
+  });
   afterAll(() => rockpool.close());
 
   const chatOf = (id: number) => rockpool.telegram.person({ id, name: `P${id}` }).chat(bot);
@@ -22,7 +22,7 @@ const body = () => {
     ['inbound-messages.dispatcher', 'conversation-wakes.dispatcher'].flatMap((name) => stack.pubSub!.unacked(subscription(name)));
 
   async function allAnswered(): Promise<void> {
-    await eventually(() => ledger.unanswered(rockpool.telegram.shown()).length === 0);
+    await eventually('all are answered', () => ledger.unanswered(rockpool.telegram.shown()).length === 0);
     expect(ledger.check(rockpool.telegram.shown(), ({ text }) => text === '…')).toMatchObject({ ok: true });
   }
 
@@ -31,8 +31,8 @@ const body = () => {
     const said = ['one', 'two', 'three'].map(() => chat.say(ledger.message(rockpool.telegram.conversation(chat.id, bot))));
     expect(await Promise.all(said.map(({ accepted }) => accepted))).toEqual([true, true, true]);
     await allAnswered();
-    await eventually(() => unacked().length === 0);
-  }, 60_000);
+    await eventually('all are acknowledged', () => unacked().length === 0);
+  });
 
   describe('are believed for their token alone:', () => {
     const dispatcher = () => `dispatcher@${stack.projectId}.iam.gserviceaccount.com`;
@@ -75,7 +75,7 @@ const body = () => {
       return chat.say(ledger.message(rockpool.telegram.conversation(chat.id, bot)));
     });
     await Promise.all(said.map(({ accepted }) => accepted));
-    await eventually(() => rockpool.model.requests.length === asked + 10);
+    await eventually('the model was asked ten times more', () => rockpool.model.requests.length === asked + 10);
     // The pushes of the wakes are open, in both dispatchers; the agent hosts go on meanwhile.
     expect(unacked().length).toBeGreaterThanOrEqual(10);
     const [first, second] = stack.apps.dispatcher.copies;
@@ -85,17 +85,9 @@ const body = () => {
     await second!.start();
     restarted.resolve();
     await allAnswered();
-    await eventually(() => unacked().length === 0);
+    await eventually('all are acknowledged', () => unacked().length === 0);
     expect(rockpool.model.requests).toHaveLength(asked + 10);
-  }, 120_000);
+  });
 };
 
 onGoogle('messages that Pub/Sub pushes to the dispatcher', 'push', body);
-
-async function eventually(isSo: () => boolean, timeoutMs = 60_000): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!isSo()) {
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}

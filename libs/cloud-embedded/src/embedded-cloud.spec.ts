@@ -101,7 +101,7 @@ describe('the embedded engine', () => {
       const path = `accounts/${account}`;
       expect([path, (await documents.get<{ balance: number }>(path))?.data.balance ?? 0]).toEqual([path, balances.get(path) ?? 0]);
     }
-  }, 60_000);
+  });
 
   it('delivers after a kill in the order of each key', async () => {
     const busy = await startBusy(0);
@@ -115,7 +115,7 @@ describe('the embedded engine', () => {
       const numbers = line.map((delivery) => Number(textOf(delivery)));
       expect(numbers).toEqual([...numbers].sort((one, other) => one - other));
     }
-  }, 60_000);
+  });
 
   it('lets one process at a time hold a data folder, and names it to the others', async () => {
     const busy = await startBusy(0);
@@ -126,7 +126,7 @@ describe('the embedded engine', () => {
     await kill(child!);
     cloud = await openEmbeddedCloud(options());
     expect(await cloud.check()).toBeUndefined();
-  }, 60_000);
+  });
 
   it('works as a whole, and finds everything again after it was closed', async () => {
     cloud = await openEmbeddedCloud(options());

@@ -83,7 +83,7 @@ describe('a kill', () => {
       ),
       { numRuns: 25 },
     );
-  }, 120_000);
+  });
 
   it('in the middle of a step has it done again by whoever takes over, once the lease has run out', async () => {
     const kind = sequence('one', ['think'], {

@@ -1,5 +1,6 @@
 export { Ledger, type Finding, type ShownMessage, type Verdict } from './ledger.js';
 export { Random } from './random.js';
+export { eventually, patienceMs } from './patience.js';
 export { signSlack, signStandardWebhook, signTelegram } from './signatures.js';
 export { TelegramGroup, TelegramPerson, TelegramSimulator, type BotCall, type TelegramSimulatorOptions } from './telegram/simulator.js';
 export type { TelegramBot, TelegramBotOptions } from './telegram/bot.js';

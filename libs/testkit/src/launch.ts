@@ -16,7 +16,7 @@ export interface ProcessOptions {
   readonly readyUrl?: string;
   /** Ready once a line of its output matches. With neither, ready as soon as it runs. */
   readonly readyLine?: RegExp;
-  /** How long it may take to be ready; 15 s when absent. */
+  /** How long it may take to be ready; a minute when absent. */
   readonly timeoutMs?: number;
   /** Its data folder, passed as `ROCKPOOL_DATA_DIR`. A new one, which {@link RunningProcess.stop} removes, when absent. */
   readonly dataDir?: string;
@@ -35,6 +35,7 @@ const inherited = ['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'TZ', 'SystemRoot']
 /** Where programs that are started again and again keep what Node compiled of them: `NODE_COMPILE_CACHE`. Node's own place for it. */
 export const compileCache = join(tmpdir(), 'node-compile-cache');
 const pollMs = 25;
+const patienceMs = 60_000;
 const keptLines = 5_000;
 
 // What is started ends even when this process is killed without a word: the pipe on its standard input ends then, which a shell waits for whose place the command itself took.
@@ -157,7 +158,7 @@ export class RunningProcess {
   }
 
   /** The first line of its output that matches, already there or within the time. */
-  async waitForLine(pattern: RegExp, timeoutMs = 10_000): Promise<string> {
+  async waitForLine(pattern: RegExp, timeoutMs = patienceMs): Promise<string> {
     const already = this.lines.find((line) => pattern.test(line));
     return already ?? this.within(this.nextLine(pattern), timeoutMs, `no line like ${pattern}`);
   }
@@ -168,7 +169,7 @@ export class RunningProcess {
   }
 
   private async ready(signs: readonly unknown[], failed: Promise<never>): Promise<void> {
-    const { readyUrl, timeoutMs = 15_000 } = this.options;
+    const { readyUrl, timeoutMs = patienceMs } = this.options;
     const ended = this.exit.then(({ code, signal }) => {
       throw new Error(`it ended with ${signal ?? code} before it was ready${this.tail()}`);
     });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ShownMessage } from './ledger.js';
+import { patienceMs } from './patience.js';
 import { signStandardWebhook, standardWebhookProblem } from './signatures.js';
 import { systemClock, type Clock } from './wire/clock.js';
 import { Faults } from './wire/faults.js';
@@ -134,7 +135,7 @@ export class ReplyReceiver {
   }
 
   /** The first reply that satisfies the predicate, now or within the time. Rejects with what came instead. */
-  waitFor(predicate: (reply: ReceivedReply) => boolean, timeoutMs = 10_000): Promise<ReceivedReply> {
+  waitFor(predicate: (reply: ReceivedReply) => boolean, timeoutMs = patienceMs): Promise<ReceivedReply> {
     const already = this.replies().find(predicate);
     if (already) return Promise.resolve(already);
     return new Promise((resolve, reject) => {

@@ -47,7 +47,7 @@ describe('the generators, on a copy of the workspace', () => {
       ['tool', 'find_flights', '--description', "Finds flights. Don't book them."],
     ];
     for (const run of runs) expect(await generate(...run)).toMatchObject({ code: 0 });
-  }, 120_000);
+  });
   afterAll(() => workspace.remove());
 
   it('leave sources that compile, specs included', async () => {
@@ -60,13 +60,13 @@ describe('the generators, on a copy of the workspace', () => {
     await workspace.write('tsconfig.generated.json', JSON.stringify(settings));
     const { code, stdout } = await workspace.run('tsc', '--project', 'tsconfig.generated.json');
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
-  }, 120_000);
+  });
 
   it('leave sources that lint and are formatted', async () => {
     expect(await workspace.run('nx', 'show', 'projects')).toMatchObject({ code: 0 });
     expect(await workspace.run('eslint', ...generated)).toMatchObject({ code: 0, stdout: '' });
     expect(await workspace.run('prettier', '--check', ...generated)).toMatchObject({ code: 0 });
-  }, 120_000);
+  });
 
   describe('for an event', () => {
     it('define it, with a topic of its own unless it is given one', async () => {

@@ -117,7 +117,7 @@ describe('npm run lint', () => {
     const printed = await workspace.run('eslint', '--print-config', 'apps/ingress/src/a.ts');
     const { rules } = JSON.parse(printed.stdout) as { rules: Record<string, [number, { depConstraints: typeof constraints }]> };
     constraints = rules[boundaries]![1].depConstraints;
-  }, 120_000);
+  });
   afterAll(() => workspace.remove());
 
   it.each(violations)('fails when %s', (_deed, file, _code, rule, message) => {

@@ -60,7 +60,7 @@ const conversation = 'tenants/alice/conversations/telegram:1';
         ROCKPOOL_SECRETS_ENDPOINT: secretManager.host,
         STORAGE_EMULATOR_HOST: storage.url,
       };
-    }, 120_000);
+    });
 
     afterAll(async () => {
       await Promise.all(fakes.map((fake) => fake.stop()));
@@ -201,7 +201,7 @@ const conversation = 'tenants/alice/conversations/telegram:1';
 
       expect(await whyNotToStart(config.ROCKPOOL_DATA_DIR)).toMatch(/was moved to project pond-\d+, .*To roll back, remove/);
       await atSource(async (source) => expect((await source.documents.get(conversation))?.data).toHaveProperty('lease'));
-    }, 60_000);
+    });
 
     it('goes on after being stopped at each of its batches, also when the last of its notes were lost', async () => {
       const stoppedAt: MigrationStep[] = [];
@@ -225,7 +225,7 @@ const conversation = 'tenants/alice/conversations/telegram:1';
       expect(stoppedAt).toEqual(['blobs', 'secrets', 'history', 'tenants', 'work']);
       const { documents } = await openTarget();
       expect((await documents.get('tenants/alice/turns/telegram:1:2'))?.data).toMatchObject({ open: true });
-    }, 60_000);
+    });
 
     it('waits for services that are away for a while, and is not misled by an answer that was lost', async () => {
       const away = [
@@ -237,7 +237,7 @@ const conversation = 'tenants/alice/conversations/telegram:1';
       expect([...away.map(({ hits }) => hits), lost.hits]).toEqual([6, 6, 1]);
       const { secrets } = await openTarget();
       expect(await secrets.getAll({ tenant: 'alice', field: 'bot' })).toEqual(['1:second', '1:first']);
-    }, 60_000);
+    });
 
     it('goes on after its process was killed or interrupted, and says as a command how it went', async () => {
       await atSource(async ({ documents }) => {
@@ -268,7 +268,7 @@ const conversation = 'tenants/alice/conversations/telegram:1';
       const found = await rockpool('migrate').ended;
       expect(found.code).toBe(1);
       expect(found.stdout).toContain(`missing: ${conversation}/messages/000000123\n`);
-    }, 120_000);
+    });
 
     it('finds what was changed, lost or added over there, names it, and puts nothing back', async () => {
       await move();
@@ -295,7 +295,7 @@ const conversation = 'tenants/alice/conversations/telegram:1';
       expect(JSON.stringify(found)).not.toContain('another');
       expect((await documents.get(message))?.data).toMatchObject({ text: 'Goodbye' });
       expect(await documents.get(`${conversation}/messages/000000002`)).toBeUndefined();
-    }, 60_000);
+    });
 
     it('is not through while the target has something else in a place, and is once that is put right', async () => {
       const { documents } = await openTarget();
@@ -305,7 +305,7 @@ const conversation = 'tenants/alice/conversations/telegram:1';
       expect(await whyNotToStart(config.ROCKPOOL_DATA_DIR)).toContain('is being moved to');
       await documents.delete('tenants/alice/schedules/daily');
       expect(await move()).toMatchObject({ moved: true, comparison: { differences: [] } });
-    }, 60_000);
+    });
 
     it('refuses a target with tenants of others, unless they are to stay beside its own', async () => {
       const { documents } = await openTarget();
@@ -319,20 +319,20 @@ const conversation = 'tenants/alice/conversations/telegram:1';
       await documents.delete('tenants/alice');
       expect(await move({ merge: true })).toMatchObject({ moved: true });
       expect((await documents.get('tenants/bob'))?.data).toEqual({ status: 'active' });
-    }, 60_000);
+    });
 
     it('only looks when it is a dry run', async () => {
       expect(await move({ dryRun: true })).toMatchObject({ moved: false, plan: { refusals: [], tenants: 1 } });
       const { documents } = await openTarget();
       expect((await documents.query({ from: { collection: 'migrations' } })).items).toEqual([]);
       expect(await whyNotToStart(config.ROCKPOOL_DATA_DIR)).toBeUndefined();
-    }, 60_000);
+    });
 
     it('refuses to go to a second target before the first is done with', async () => {
       await move({ onBatch: (_step, stop) => stop() }).catch(() => undefined);
       config = configFor('elsewhere');
       expect((await move()).plan.refusals).toEqual([expect.stringMatching(/on its way to project pond-\d+.*not to project elsewhere/)]);
-    }, 60_000);
+    });
 
     it('refuses what is under way, and leaves dead letters behind only when told to', async () => {
       await atSource(async ({ bus, documents }) => {
@@ -352,7 +352,7 @@ const conversation = 'tenants/alice/conversations/telegram:1';
       });
       expect(await move()).toMatchObject({ moved: false, plan: { refusals: [expect.stringContaining('event-7')] } });
       expect(await move({ force: true })).toMatchObject({ moved: true });
-    }, 60_000);
+    });
 
     it('refuses while a process holds the folder, naming it, and where there is no folder', async () => {
       await atSource(async () => {

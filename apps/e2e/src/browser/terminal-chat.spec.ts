@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Installation } from '../installation.js';
-
-jest.setTimeout(60_000);
 
 let rockpool: Installation;
 beforeAll(async () => {
   rockpool = await Installation.open();
-}, 90_000);
+});
 afterAll(() => rockpool?.close());
 
 const chat = (...args: string[]) => rockpool.rockpool('chat', ...args);

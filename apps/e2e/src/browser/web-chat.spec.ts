@@ -1,9 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { Installation } from '../installation.js';
 import { findChromium, launchChromium } from './chromium.js';
-
-jest.setTimeout(60_000);
 
 const executable = findChromium();
 if (executable === undefined) {
@@ -24,7 +22,7 @@ const answerText = `**Low tide** is at 9:42.\n\n\`\`\`js\nconst when = '9:42';\n
   beforeAll(async () => {
     [rockpool, browser] = await Promise.all([Installation.open(), launchChromium(executable!)]);
     rockpool.model.when('tide').reply({ text: answerText, betweenTokensMs: 15 });
-  }, 90_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await rockpool?.close();

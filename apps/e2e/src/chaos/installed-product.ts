@@ -158,7 +158,6 @@ async function startEmbedded(options: ProductOptions, command: string): Promise<
     env: environment,
     dataDir: environment.ROCKPOOL_DATA_DIR,
     readyUrl: `http://127.0.0.1:${options.port}/readyz`,
-    timeoutMs: 60_000,
   });
   return { processes: [{ app: 'rockpool', running: product }], environment, stop: () => product.stop() };
 }

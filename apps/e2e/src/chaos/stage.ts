@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  eventually,
   Ledger,
   ModelSimulator,
   ReplyReceiver,
@@ -147,22 +148,20 @@ export class Stage {
   }
 
   /** Resolves when every accepted message has its answer; rejects with those that have none. */
-  async untilAnswered(timeoutMs = 20_000): Promise<void> {
-    await until(() => this.ledger.unanswered(this.shown()).length === 0, timeoutMs).catch(() => {
-      throw new Error(
-        `no answer to ${this.ledger.unanswered(this.shown()).join(', ')}; the product said:\n${this.product.lines.slice(-20).join('\n')}`,
-      );
-    });
+  async untilAnswered(): Promise<void> {
+    const unanswered = () => this.ledger.unanswered(this.shown());
+    await eventually(
+      () => `no answer to ${unanswered().join(', ')}; the product said:\n${this.product.lines.slice(-20).join('\n')}`,
+      () => unanswered().length === 0,
+    );
   }
 
   /** Resolves when the model was asked so many times in all. */
-  untilAsked(times: number, timeoutMs = 20_000): Promise<void> {
-    return until(() => this.model.requests.length >= times, timeoutMs);
-  }
-
-  /** Resolves when it is so; rejects when it does not become so in time. */
-  until(isSo: () => boolean, timeoutMs = 20_000): Promise<void> {
-    return until(isSo, timeoutMs);
+  async untilAsked(times: number): Promise<void> {
+    await eventually(
+      () => `the model was asked ${this.model.requests.length} of ${times} times`,
+      () => this.model.requests.length >= times,
+    );
   }
 
   /** What was said since the last call, in the order of each channel. */
@@ -221,13 +220,5 @@ export class Stage {
       }
       if (slack) this.apps.set(id, this.slack.app({ ...slack, eventsUrl: `${this.webhooks}/slack/${id}` }));
     }
-  }
-}
-
-async function until(isSo: () => boolean, timeoutMs: number): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!isSo()) {
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

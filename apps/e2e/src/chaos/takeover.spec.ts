@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { RunningProcess } from '@rockpool/testkit';
+import { eventually, type RunningProcess } from '@rockpool/testkit';
 import { onGoogle } from '../engines.js';
 import { chaosChannels } from './options.js';
 import { Stage } from './stage.js';
@@ -22,7 +22,7 @@ function takeovers(): void {
       retryScale: 0.01,
       environment: { ROCKPOOL_LEASE_MS: String(leaseMs) },
     });
-  }, 90_000);
+  });
   afterAll(() => stage?.close());
 
   /** Another conversation, on the next channel each time unless one is named. Never one of Slack's channels, where each message begins a thread of its own. */
@@ -46,21 +46,17 @@ function takeovers(): void {
       ['after-ledger-before-send:1', 1],
       ['after-send-before-receipt:2', 1],
       ['after-receipt-before-release:1', 1],
-    ] as const)(
-      'at %s leaves its conversation to the other, which answers once',
-      async (point, mostRuns) => {
-        const talk = nextTalk();
-        let first!: Sent;
-        const dead = await killedAt(point, 'agent-host', () => (first = talk.say(stage.ledger)));
-        const second = talk.say(stage.ledger);
-        expect([await first.accepted, await second.accepted]).toEqual([true, true]);
-        await stage.untilAnswered(30_000);
-        expect(runsOf(first)).toBeLessThanOrEqual(mostRuns);
-        expect(runsOf(second)).toBe(1);
-        await dead.start();
-      },
-      60_000,
-    );
+    ] as const)('at %s leaves its conversation to the other, which answers once', async (point, mostRuns) => {
+      const talk = nextTalk();
+      let first!: Sent;
+      const dead = await killedAt(point, 'agent-host', () => (first = talk.say(stage.ledger)));
+      const second = talk.say(stage.ledger);
+      expect([await first.accepted, await second.accepted]).toEqual([true, true]);
+      await stage.untilAnswered();
+      expect(runsOf(first)).toBeLessThanOrEqual(mostRuns);
+      expect(runsOf(second)).toBe(1);
+      await dead.start();
+    });
   });
 
   describe('a dispatcher that is killed', () => {
@@ -73,11 +69,10 @@ function takeovers(): void {
         const second = talk.say(stage.ledger);
         expect([await first.accepted, await second.accepted]).toEqual([true, true]);
         // Pub/Sub gives what the dead one held to the other when its deadline is over, ten seconds later.
-        await stage.untilAnswered(40_000);
+        await stage.untilAnswered();
         expect([runsOf(first), runsOf(second)]).toEqual([1, 1]);
         await dead.start();
       },
-      60_000,
     );
   });
 
@@ -94,7 +89,7 @@ function takeovers(): void {
         .times(1);
       const first = talk.say(stage.ledger);
       await stage.untilAsked(asked + 1);
-      await stage.until(() => stage.utterances().some(({ text }) => text.includes('and so on')));
+      await eventually('an answer is begun', () => stage.utterances().some(({ text }) => text.includes('and so on')));
       zombie.signal('SIGSTOP');
       stage.product.leaveOut(zombie);
       await other.start();
@@ -102,24 +97,24 @@ function takeovers(): void {
       // Its wake finds the lease to have run out; that of the first message is held by a dispatcher who waits for the frozen one.
       const second = talk.say(stage.ledger);
       expect([await first.accepted, await second.accepted]).toEqual([true, true]);
-      await stage.untilAnswered(30_000);
+      await stage.untilAnswered();
       expect([runsOf(first), runsOf(second)]).toEqual([2, 1]);
       const before = stage.shown();
       stage.utterances();
       const lost = () => zombie.lines.filter((line) => line.includes('the lease was lost')).length;
       const lostBefore = lost();
       zombie.signal('SIGCONT');
-      await stage.until(() => lost() > lostBefore);
+      await eventually('the lease is lost', () => lost() > lostBefore);
       // Typing is no word.
       expect(stage.utterances().filter(({ text }) => text !== '')).toEqual([]);
       expect(stage.shown()).toEqual(before);
       expect(stage.model.requests).toHaveLength(asked + 3);
-    }, 60_000);
+    });
   });
 
   it('in the end everything is answered once, in order and in its place, and nothing waits', async () => {
     expect(stage.ledger.check(stage.shown())).toMatchObject({ lost: [], duplicated: [], outOfOrder: [], misdirected: [], orphans: [] });
     const { items } = JSON.parse(await stage.product.rockpool('inbox', '--json')) as { items: { state: string }[] };
     expect(new Set(items.map(({ state }) => state))).toEqual(new Set(['done']));
-  }, 30_000);
+  });
 }

@@ -8,7 +8,7 @@ let wire: Wire;
 beforeAll(async () => {
   rockpool = await Installation.open();
   wire = new Wire(new URL(rockpool.url));
-}, 90_000);
+});
 afterAll(async () => {
   wire.close();
   await rockpool.close();
@@ -144,7 +144,8 @@ describe('headers that claim something', () => {
     expect((await post({ path: '/webhooks/telegram/carol', ...withClaims(forged) })).status).toBe(401);
     const genuine = telegramUpdate({ updateId: 77_000_001, fromId: 667, secret: 'carol-webhook-secret', text: 'claims' });
     expect((await post({ path: '/webhooks/telegram/carol', ...withClaims(genuine) })).status).toBe(200);
-    await expect(recorded('telegram:222222:77000001')).resolves.toMatchObject({ tenantId: 'carol', reason: 'sender-not-allowed' });
+    const recorded = rockpool.inboxRow({ limit: '1000' }, ({ eventId }) => eventId === 'telegram:222222:77000001');
+    await expect(recorded).resolves.toMatchObject({ tenantId: 'carol', reason: 'sender-not-allowed' });
   });
 
   it('give nobody a limit of his own for wrong signatures', async () => {
@@ -174,12 +175,3 @@ describe('headers that claim something', () => {
     expect([answer.status, answer.headers['location']]).toEqual([303, '/chat/alice']);
   });
 });
-
-async function recorded(eventId: string): Promise<{ tenantId: string; reason?: string } | undefined> {
-  const deadline = Date.now() + 10_000;
-  while (Date.now() < deadline) {
-    const row = (await rockpool.inbox({ limit: '1000' })).find((candidate) => candidate.eventId === eventId);
-    if (row) return row;
-  }
-  return undefined;
-}

@@ -12,7 +12,7 @@ beforeAll(async () => {
   rockpool = await Installation.open();
   await genuineTraffic(rockpool.url, { count: 500, firstUpdateId: 1_000_000 });
   quietMiB = await residentMiB(rockpool.product.pid);
-}, 90_000);
+});
 afterAll(() => rockpool.close());
 
 describe('crowds that', () => {
@@ -42,5 +42,5 @@ describe('crowds that', () => {
       for (const crowd of all) crowd.disperse();
     }
     expect((await fetch(`${rockpool.url}/readyz`)).status).toBe(200);
-  }, 30_000);
+  });
 });

@@ -6,7 +6,7 @@ const seed = Number(process.env['FORGERY_SEED'] ?? 1);
 let rockpool: Installation;
 beforeAll(async () => {
   rockpool = await Installation.open();
-}, 90_000);
+});
 afterAll(() => rockpool.close());
 
 describe('forged requests over HTTP', () => {
@@ -17,7 +17,7 @@ describe('forged requests over HTTP', () => {
     expect(report.byStatus['401']).toBeGreaterThan(0);
     expect(report.byStatus['429']).toBeGreaterThan(report.byStatus['401']!);
     expect(rockpool.product.pid).toBe(pid);
-  }, 30_000);
+  });
 
   it('leave nothing in the inbox but the genuine ones', async () => {
     const rows = await rockpool.inbox({ limit: '1000' });

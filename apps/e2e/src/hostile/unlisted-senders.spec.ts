@@ -30,7 +30,7 @@ let rockpool: Installation;
 beforeAll(async () => {
   rockpool = await Installation.open();
   await rockpool.apply(tenants);
-}, 90_000);
+});
 afterAll(() => rockpool.close());
 
 const post = async (path: string, { headers, body }: { headers: Readonly<Record<string, string>>; body: string | Uint8Array }) =>

@@ -59,7 +59,7 @@ beforeAll(async () => {
   sentinelUrl = await listen(sentinel);
   await rockpool.product.restart('SIGTERM', { ROCKPOOL_AGENT_HOST_URL: await listen(host) });
   alice = rockpool.telegram.bot({ token: aliceBotToken, webhook: { url: `${rockpool.url}/webhooks/telegram/alice`, secret: aliceSecret } });
-}, 90_000);
+});
 afterAll(async () => {
   for (const server of [host, sentinel]) {
     server.closeAllConnections();
@@ -95,17 +95,13 @@ async function push(incoming: IncomingMessage, response: ServerResponse): Promis
 }
 
 describe('an agent host that', () => {
-  it.each(kinds.map((kind) => [kind] as const))(
-    '%s has its conversation tried again, and answered once',
-    async (kind) => {
-      const chat = rockpool.telegram.person({ id: personOf(kind), name: 'Ann' }).chat(alice);
-      await chat.say('are you there').accepted;
-      await chat.waitForAnswer(({ text }) => text.includes('are you there'));
-      expect(misbehaved.size).toBeGreaterThan(0);
-      expect(chat.visible().filter(({ from }) => from === 'bot')).toHaveLength(1);
-    },
-    20_000,
-  );
+  it.each(kinds.map((kind) => [kind] as const))('%s has its conversation tried again, and answered once', async (kind) => {
+    const chat = rockpool.telegram.person({ id: personOf(kind), name: 'Ann' }).chat(alice);
+    await chat.say('are you there').accepted;
+    await chat.waitForAnswer(({ text }) => text.includes('are you there'));
+    expect(misbehaved.size).toBeGreaterThan(0);
+    expect(chat.visible().filter(({ from }) => from === 'bot')).toHaveLength(1);
+  });
 
   it('tells lies has nothing done outside of its own conversation', async () => {
     const chats = new Set(rockpool.telegram.calls.map(({ parameters }) => Number(parameters['chat_id'])).filter(Boolean));

@@ -1,9 +1,7 @@
+import { eventually } from '@rockpool/testkit';
 import type { House, TenantName } from './house.js';
 import type { Operation } from './operations.js';
 import type { Place } from './places.js';
-
-const pollMs = 15;
-const timeoutMs = 20_000;
 
 /** What the model begins to say and never ends. */
 const beginning = 'one two three';
@@ -36,17 +34,17 @@ export class PatientTenant {
         break;
       case 'stop':
         await this.say(place, [operation.text]);
-        await until(`${operation.text} is being answered`, () => place.seen().at(-1)?.text === beginning);
+        await eventually(`${operation.text} is being answered`, () => place.seen().at(-1)?.text === beginning);
         await this.command(place, '/stop');
         break;
       case 'meanwhile':
         await this.command(place, `/queue ${operation.policy}`);
         await this.say(place, [operation.held]);
-        await until(`${operation.held} is with the model`, () => {
+        await eventually(`${operation.held} is with the model`, () => {
           return place.isAnswering() && this.house.asked(this.name).some(({ lastUserText }) => lastUserText.endsWith(operation.held));
         });
         await this.say(place, operation.texts);
-        await until('all of it is in the inbox', async () => (await this.house.turns(this.name)).length >= this.events);
+        await eventually('all of it is in the inbox', async () => (await this.house.turns(this.name)).length >= this.events);
         await this.settled();
         // What quick messages become under the others is a matter of moments.
         await this.command(place, '/queue default');
@@ -74,7 +72,7 @@ export class PatientTenant {
       underWay = [...turns.filter(({ open }) => open), ...unfinished, `${turns.length} of ${this.events} events`];
       return underWay.length === 1 && turns.length >= this.events;
     };
-    await until(() => `nothing of ${this.name} is under way: ${JSON.stringify(underWay)}`, isSettled);
+    await eventually(() => `nothing of ${this.name} is under way: ${JSON.stringify(underWay)}`, isSettled);
   }
 
   private async say(place: Place, texts: readonly string[]): Promise<void> {
@@ -85,7 +83,7 @@ export class PatientTenant {
   private async command(place: Place, text: string): Promise<void> {
     const before = answersIn(place);
     await this.say(place, [text]);
-    await until(`${text} is answered`, () => answersIn(place) > before);
+    await eventually(`${text} is answered`, () => answersIn(place) > before);
   }
 }
 
@@ -106,14 +104,5 @@ export async function hastily(house: House, name: TenantName, operation: Operati
       return place.again(operation.times);
     default:
       return place.say([operation.text]);
-  }
-}
-
-/** Resolves once it is so; rejects with what was waited for. */
-export async function until(what: string | (() => string), isSo: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  while (!(await isSo())) {
-    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${typeof what === 'string' ? what : what()}`);
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }

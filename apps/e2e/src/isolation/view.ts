@@ -1,4 +1,4 @@
-import { until } from './acting.js';
+import { eventually } from '@rockpool/testkit';
 import type { House, TenantName } from './house.js';
 
 /** Everything of a tenant that its people, its model and an operator can see, but for times and for numbers that a channel gives out in the order of sending. */
@@ -38,7 +38,7 @@ export async function viewOf(house: House, tenant: TenantName): Promise<View> {
 export async function tenantsInTraces(house: House, tenant: TenantName): Promise<string[]> {
   const named = new Set<string>();
   for (const { eventId } of await house.turns(tenant)) {
-    await until(`${eventId} is traced`, async () => {
+    await eventually(`${eventId} is traced`, async () => {
       const found = (await house.spans(eventId)).flatMap(({ attributes }) => attributes['rockpool.tenant.id'] ?? []);
       for (const name of found) named.add(String(name));
       return found.length > 0;

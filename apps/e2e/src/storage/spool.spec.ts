@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort, signStandardWebhook, startProcess, type RunningProcess } from '@rockpool/testkit';
+import { eventually, freePort, signStandardWebhook, startProcess, type RunningProcess } from '@rockpool/testkit';
 
 /** The built product while its database takes nothing: senders that may never try again are answered 2xx all the same, and nothing of theirs is lost. */
 
@@ -46,7 +46,6 @@ beforeAll(async () => {
     env: environment,
     dataDir: environment['ROCKPOOL_DATA_DIR']!,
     readyUrl: `${url}/readyz`,
-    timeoutMs: 60_000,
   });
   const tenants = join(folder, 'tenants.yaml');
   await writeFile(
@@ -59,7 +58,7 @@ beforeAll(async () => {
 `,
   );
   await promisify(execFile)(process.execPath, [command, 'apply', tenants, '--yes'], { env: { ...process.env, ...environment } });
-}, 90_000);
+});
 
 afterAll(async () => {
   await product.stop();
@@ -87,15 +86,8 @@ async function sendFromTelegram(updateId: number): Promise<number> {
 
 async function order(fault: 'full' | 'none'): Promise<void> {
   await writeFile(environment['STORAGE_FAULT_FILE']!, fault);
-  await until(async () => (await readFile(`${environment['STORAGE_FAULT_FILE']}.in-force`, 'utf8').catch(() => '')) === fault);
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('it did not come to that');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  const inForce = () => readFile(`${environment['STORAGE_FAULT_FILE']}.in-force`, 'utf8').catch(() => '');
+  await eventually(`storage is ${fault}`, async () => (await inForce()) === fault);
 }
 
 async function operator<Answer>(path: string): Promise<Answer> {
@@ -127,15 +119,15 @@ describe('while the bus takes nothing', () => {
     for (const id of ids) expect([id, await send(id)]).toEqual([id, 200]);
     expect(await spooled()).toBeGreaterThan(20_000);
     // Telegram tries again, so it is told the truth.
-    await until(async () => (await sendFromTelegram(Date.now() % 1_000_000)) === 503);
-    await until(async () => (await readyz()).includes('events wait in the spool'));
+    await eventually('Telegram is refused', async () => (await sendFromTelegram(Date.now() % 1_000_000)) === 503);
+    await eventually('the spool is told of', async () => (await readyz()).includes('events wait in the spool'));
 
     await product.kill('SIGKILL');
     await writeFile(environment['STORAGE_FAULT_FILE']!, 'none');
     await product.start();
 
     const turns = new Map<string, { state: string; seq: number }>();
-    await until(async () => {
+    await eventually(`${ids.length} events are answered`, async () => {
       const { items } = await operator<{ items: { eventId: string; state: string; seq: number }[] }>('inbox?tenant=alice&limit=1000');
       for (const { eventId, state, seq } of items) turns.set(eventId, { state, seq });
       return ids.every((id) => turns.get(`http:alice:${id}`)?.state === 'done');
@@ -147,7 +139,7 @@ describe('while the bus takes nothing', () => {
       const { replies } = await operator<{ replies: { state: string }[] }>(`inbox/alice/${encodeURIComponent(`http:alice:${id}`)}`);
       expect([id, replies.map(({ state }) => state)]).toEqual([id, ['sent']]);
     }
-    await until(async () => (await spooled()) === 0);
-    await until(async () => !(await readyz()).includes('spool'));
-  }, 60_000);
+    await eventually('the spool is empty', async () => (await spooled()) === 0);
+    await eventually('nothing is said of the spool', async () => !(await readyz()).includes('spool'));
+  });
 });

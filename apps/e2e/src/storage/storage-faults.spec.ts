@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort, signStandardWebhook, startProcess, type RunningProcess } from '@rockpool/testkit';
+import { eventually, freePort, signStandardWebhook, startProcess, type RunningProcess } from '@rockpool/testkit';
 
 /** The built product on a disk that fails, and is well again. Nothing that got a 2xx may be missing afterwards, or be answered twice. */
 
@@ -44,12 +44,11 @@ beforeAll(async () => {
     env: environment,
     dataDir: environment['ROCKPOOL_DATA_DIR']!,
     readyUrl: `${url}/readyz`,
-    timeoutMs: 60_000,
   });
   const tenants = join(folder, 'tenants.yaml');
   await writeFile(tenants, 'tenants:\n  alice: { channels: { http: { secret: "env://HTTP_SECRET" } } }\n');
   expect(await rockpool('apply', tenants, '--yes')).toMatchObject({ code: 0 });
-}, 90_000);
+});
 
 afterAll(async () => {
   await product.stop();
@@ -75,15 +74,8 @@ async function send(id = `m${++sent}`): Promise<{ id: string; status: number; re
 
 async function order(fault: 'full' | 'read-only' | 'none'): Promise<void> {
   await writeFile(environment['STORAGE_FAULT_FILE']!, fault);
-  await until(async () => (await readFile(`${environment['STORAGE_FAULT_FILE']}.in-force`, 'utf8').catch(() => '')) === fault);
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('it did not come to that');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  const inForce = () => readFile(`${environment['STORAGE_FAULT_FILE']}.in-force`, 'utf8').catch(() => '');
+  await eventually(`storage is ${fault}`, async () => (await inForce()) === fault);
 }
 
 const readyz = async () => {
@@ -91,11 +83,11 @@ const readyz = async () => {
   return { status: response.status, body: await response.text() };
 };
 const notReady = (words: string) =>
-  until(async () => {
+  eventually(`it is not ready: ${words}`, async () => {
     const { status, body } = await readyz();
     return status === 503 && body.includes(words);
   });
-const ready = () => until(async () => (await readyz()).status === 200);
+const ready = () => eventually('it is ready', async () => (await readyz()).status === 200);
 
 async function operator<Answer>(path: string): Promise<Answer> {
   const token = (await readFile(join(environment['ROCKPOOL_DATA_DIR']!, 'admin-token'), 'utf8')).trim();
@@ -106,11 +98,14 @@ async function operator<Answer>(path: string): Promise<Answer> {
 /** Every message that was taken has been answered, in one reply. */
 async function allAnsweredOnce(): Promise<void> {
   const turns = new Map<string, string>();
-  await until(async () => {
-    const { items } = await operator<{ items: { eventId: string; state: string }[] }>('inbox?tenant=alice&limit=1000');
-    for (const { eventId, state } of items) turns.set(eventId, state);
-    return [...acked].every((id) => turns.get(`http:alice:${id}`) === 'done');
-  });
+  await eventually(
+    () => `all are answered: ${JSON.stringify([...turns])}`,
+    async () => {
+      const { items } = await operator<{ items: { eventId: string; state: string }[] }>('inbox?tenant=alice&limit=1000');
+      for (const { eventId, state } of items) turns.set(eventId, state);
+      return [...acked].every((id) => turns.get(`http:alice:${id}`) === 'done');
+    },
+  );
   for (const id of acked) {
     const { turn, replies } = await operator<{ turn: { replays: number }; replies: { state: string }[] }>(
       `inbox/alice/${encodeURIComponent(`http:alice:${id}`)}`,
@@ -139,11 +134,11 @@ describe('a full disk', () => {
       }
       await order('none');
       // The channel does what Retry-After says.
-      for (const { id } of refused) await until(async () => (await send(id)).status === 200);
+      for (const { id } of refused) await eventually(`${id} is taken`, async () => (await send(id)).status === 200);
     }
     await ready();
     await allAnsweredOnce();
-  }, 60_000);
+  });
 });
 
 describe('a disk that may only be read', () => {
@@ -160,7 +155,7 @@ describe('a disk that may only be read', () => {
     await ready();
     expect(await send('refused-1')).toMatchObject({ status: 200 });
     await allAnsweredOnce();
-  }, 60_000);
+  });
 });
 
 describe('a database that another program locks', () => {
@@ -180,7 +175,7 @@ describe('a database that another program locks', () => {
     await ready();
     expect(await send('locked-1')).toMatchObject({ status: 200 });
     await allAnsweredOnce();
-  }, 60_000);
+  });
 });
 
 describe('a damaged database', () => {
@@ -204,7 +199,7 @@ describe('a damaged database', () => {
     await copyFile(join(folder, 'backup.db'), file);
     await product.start();
     await allAnsweredOnce();
-  }, 60_000);
+  });
 
   it('that is gone while its log is there is not begun anew', async () => {
     await Promise.all(Array.from({ length: 10 }, () => send()));
@@ -218,5 +213,5 @@ describe('a damaged database', () => {
     await copyFile(join(folder, 'backup.db'), file);
     await product.start();
     await allAnsweredOnce();
-  }, 60_000);
+  });
 });

@@ -20,7 +20,7 @@ const said = new Set<string>();
 const everySpan = new Map<string, Span>();
 beforeAll(async () => {
   stage = await Stage.open({ seed: 'traces', tenants, channels: chaosChannels });
-}, 90_000);
+});
 afterAll(() => stage.close());
 
 const ask = <Answer>(path: string) => askControlPlane<Answer>(stage.product.process.dataDir, path);
@@ -38,7 +38,7 @@ async function send(count: number, between: (sent: number) => void = () => undef
     await pause(Math.max(0, began + ((n + 1) * 1000) / perSecond - performance.now()));
   }
   await Promise.all(under);
-  await stage.untilAnswered(60_000);
+  await stage.untilAnswered();
 }
 
 /** Every event that was answered since the last call, with all that is kept of it: as soon as nothing is missing, or when nothing more is to be expected. */
@@ -72,7 +72,7 @@ describe('the traces of 150 messages', () => {
   beforeAll(async () => {
     await send(150);
     answered = await answeredSince();
-  }, 60_000);
+  });
 
   it('lead from the webhook to the reply, each in one trace', () => {
     expect(answered).toHaveLength(150);
@@ -102,7 +102,7 @@ describe('the traces of 500 messages with a SIGKILL and a SIGTERM among them', (
     });
     await ended;
     answered = await answeredSince();
-  }, 120_000);
+  });
 
   /** In the middle of a run. */
   async function end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '@rockpool/testkit';
 import { labelIn, errandStep, roleOf, stepFor, wordsOf, type ErrandKind } from '../chaos/errands.js';
 import { chaosChannels } from '../chaos/options.js';
 import { Stage } from '../chaos/stage.js';
@@ -16,7 +17,7 @@ const said = new Set<string>();
 beforeAll(async () => {
   stage = await Stage.open({ seed: 'job-traces', tenants, channels: chaosChannels });
   stage.model.when((request) => stepFor(request) !== undefined).reply(errandStep);
-}, 90_000);
+});
 afterAll(() => stage.close());
 
 interface Traced {
@@ -32,7 +33,7 @@ async function startJobs(count: number, kindOf: (n: number) => ErrandKind): Prom
   });
   await Promise.all(sent.map(({ accepted }) => accepted));
   const tokens = sent.map(({ text }) => text.split(' ').at(-1)!);
-  await stage.until(() => tokens.every((token) => isShown('status', token) || isShown('result', token)), 60_000);
+  await eventually('all have become jobs', () => tokens.every((token) => isShown('status', token) || isShown('result', token)));
   return tokens;
 }
 
@@ -40,7 +41,11 @@ function isShown(role: 'status' | 'result', token: string): boolean {
   return stage.shown().some((message) => roleOf(message).role === role && roleOf(message).token === token);
 }
 
-const untilFinished = (tokens: readonly string[]) => stage.until(() => tokens.every((token) => isShown('result', token)), 90_000);
+const untilFinished = (tokens: readonly string[]) =>
+  eventually(
+    () => `jobs are done: ${tokens.filter((token) => !isShown('result', token)).join(', ')}`,
+    () => tokens.every((token) => isShown('result', token)),
+  );
 
 /** Every message that started a job since the last call, with all that is kept of it: as soon as nothing is missing, or when nothing more is to be expected. */
 async function tracedSince(): Promise<Traced[]> {
@@ -75,7 +80,7 @@ describe('the traces of 30 messages that start jobs', () => {
   beforeAll(async () => {
     await untilFinished(await startJobs(30, (n) => (n % 3 === 0 ? 'parts' : 'steps')));
     traced = await tracedSince();
-  }, 120_000);
+  });
 
   it('lead from the webhook over promotion, slices and steps to the result at the channel, each in one trace', () => {
     expect(traced).toHaveLength(30);

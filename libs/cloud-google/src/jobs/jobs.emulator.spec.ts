@@ -84,7 +84,7 @@ describeOnFirestore('jobs on Firestore and Cloud Tasks, whose tasks come twice a
     await jobs.quiet();
     expect(repeated()).toBe(0);
     expect(jobs.results.filter(({ kind }) => kind === 'ended')).toHaveLength(1);
-  }, 120_000);
+  });
 
   it('wait longer than a task may lie ahead, and never go on before their time', async () => {
     const until = Date.parse('2030-04-20T12:00:00Z');
@@ -96,7 +96,7 @@ describeOnFirestore('jobs on Firestore and Cloud Tasks, whose tasks come twice a
     expect(result).toBeGreaterThanOrEqual(until);
     // The wait was let go of twice: for a task at 29 days, and for the one of the rest.
     expect(jobs.results.filter(({ kind }) => kind === 'waiting').length).toBeGreaterThanOrEqual(2);
-  }, 120_000);
+  });
 
   it('have their builders’ results once, also of one that died', async () => {
     let deaths = 0;
@@ -136,5 +136,5 @@ describeOnFirestore('jobs on Firestore and Cloud Tasks, whose tasks come twice a
     expect(repeated()).toBeLessThanOrEqual(3);
     expect(jobs.heard.ends.size).toBe(1);
     expect((await jobs.job()).tenantId).toBe(alice);
-  }, 120_000);
+  });
 });

@@ -11,7 +11,7 @@ const { missing } = findEmulators().pubsub;
   let emulator: RunningEmulator;
   const run = randomUUID();
   let projects = 0;
-  beforeAll(async () => void (emulator = await borrowPubSubEmulator()), 60_000);
+  beforeAll(async () => void (emulator = await borrowPubSubEmulator()));
   afterAll(() => emulator.stop());
 
   messageBusContract('PubSubMessageBus', async (subscriptions: readonly SubscriptionSpec[]) => {

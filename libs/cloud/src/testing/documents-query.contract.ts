@@ -182,7 +182,7 @@ export function documentsQueryContract(open: () => Promise<Documents>): void {
         ),
         { numRuns: 60 },
       );
-    }, 60_000);
+    });
   });
 }
 

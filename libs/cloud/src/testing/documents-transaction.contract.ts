@@ -200,7 +200,7 @@ export function documentsTransactionContract(open: () => Promise<Documents>): vo
         ),
         { numRuns: 20 },
       );
-    }, 60_000);
+    });
   });
 }
 

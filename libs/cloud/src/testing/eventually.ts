@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 
-const patienceMs = 20_000;
+// Only a test that fails takes it all; machines are shared.
+const patienceMs = 60_000;
 
 /** Repeats the question until it is answered with something else than `false` or `undefined`. For what an engine tells only when asked. */
 export async function eventually<T>(what: string, ask: () => Promise<T | false | undefined> | T | false | undefined): Promise<T> {

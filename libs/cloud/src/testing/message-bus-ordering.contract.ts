@@ -95,7 +95,7 @@ export function messageBusOrderingContract(openWith: (...subscriptions: Subscrip
         ),
         { numRuns: 40 },
       );
-    }, 60_000);
+    });
   });
 }
 

@@ -4,6 +4,7 @@ import type { SlackChannel, SlackChannelEvent } from './channel.js';
 import { newEventIdOf, type SlackDelivery, type SlackEnvelope } from './event-delivery.js';
 import { mentionsIn, typed } from './mrkdwn.js';
 import type { SlackMessage, SlackUser, VisibleSlackMessage } from './types.js';
+import { patienceMs } from '../patience.js';
 import type { Json } from '../wire/json.js';
 
 /** What a person did, and what became of telling the app. */
@@ -71,7 +72,7 @@ export class SlackScreen {
   }
 
   /** The first message of a bot that satisfies the predicate, now or within the time. Rejects with what was visible instead. */
-  waitForAnswer(predicate: (message: VisibleSlackMessage) => boolean = () => true, timeoutMs = 10_000): Promise<VisibleSlackMessage> {
+  waitForAnswer(predicate: (message: VisibleSlackMessage) => boolean = () => true, timeoutMs = patienceMs): Promise<VisibleSlackMessage> {
     const found = (): VisibleSlackMessage | undefined => this.visible().find((message) => message.from === 'bot' && predicate(message));
     const already = found();
     if (already) return Promise.resolve(already);

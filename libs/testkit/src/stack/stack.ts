@@ -165,7 +165,6 @@ async function startParts(options: StackOptions, closers: (() => Promise<unknown
             args: [...nodeArgs, join(programs, `apps/${app}/dist/main.js`)],
             env: { ...environmentOf(app), PORT: String(port) },
             readyUrl: `http://127.0.0.1:${port}/readyz`,
-            timeoutMs: 60_000,
             ...(onLine && { onLine: (line: string) => onLine(app, copy, line) }),
           });
           return opened(process, () => process.stop());

@@ -4,6 +4,7 @@ import type { ChatEvent, ChatHistory } from './chat-history.js';
 import { detected } from './formatting.js';
 import type { TelegramMessage, TelegramUpdate, TelegramUser, VisibleMessage } from './types.js';
 import type { Delivery } from './webhook-queue.js';
+import { patienceMs } from '../patience.js';
 import type { Json } from '../wire/json.js';
 
 /** What a person did, and what became of telling the bot. */
@@ -120,7 +121,7 @@ export class PersonChat {
   }
 
   /** The first bot message that satisfies the predicate, now or within the time. Rejects with what was visible instead. */
-  waitForAnswer(predicate: (message: VisibleMessage) => boolean = () => true, timeoutMs = 10_000): Promise<VisibleMessage> {
+  waitForAnswer(predicate: (message: VisibleMessage) => boolean = () => true, timeoutMs = patienceMs): Promise<VisibleMessage> {
     const found = (): VisibleMessage | undefined => this.visible().find((message) => message.from === 'bot' && predicate(message));
     const already = found();
     if (already) return Promise.resolve(already);

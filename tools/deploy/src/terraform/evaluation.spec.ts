@@ -26,7 +26,7 @@ const settings = {
     const tenants = join(folder, 'tenants.yaml');
     writeFileSync(tenants, 'tenants:\n  alice: { host: { mode: dedicated } }\n  bob: { host: { mode: pooled } }\n  carol: {}\n  dave:\n');
     planned = await planOf('environments/prod', { ...settings, tenants_file: tenants });
-  }, 120_000);
+  });
   afterAll(() => rmSync(folder, { recursive: true }));
 
   const of = (type: string, name?: string) =>

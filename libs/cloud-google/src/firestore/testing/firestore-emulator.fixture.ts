@@ -22,7 +22,7 @@ export function describeOnFirestore(title: string, body: (open: OpenOnEmulator) 
       const first = FirestoreDocuments.open({ projectId: 'first', endpoint: emulator.host, indexes: [] });
       await eventually('the emulator answers', () => first.set('first/1', {}).then(() => true, () => false)); // prettier-ignore
       await first.close();
-    }, 120_000);
+    });
     afterAll(() => emulator.stop());
 
     // The emulator makes a database for every project that is named to it.
