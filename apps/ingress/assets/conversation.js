@@ -8,6 +8,8 @@
  */
 
 const pauseMs = 1_800_000;
+/** Whoever comes so near to the end is led along by what is added. */
+const nearEndPx = 64;
 
 /** What is seen of the conversation, in the order of the feed, with what is not sent yet at its end. */
 export class Conversation {
@@ -18,16 +20,18 @@ export class Conversation {
   /** @type {Map<string, HTMLElement>} */
   #unsent = new Map();
   #sticksToEnd = true;
+  /** Where the feed stood when it was last looked at or moved. */
+  #top = 0;
   #typingTimer = 0;
 
   /** @param {string} displayName @param {{ answered: () => void }} on */
   constructor(displayName, on) {
     this.displayName = displayName;
     this.on = on;
-    this.#feed.addEventListener('scroll', () => {
-      this.#sticksToEnd = this.#feed.scrollHeight - this.#feed.scrollTop - this.#feed.clientHeight < 64;
-      byId('jump').hidden = this.#sticksToEnd;
-      if (this.#sticksToEnd) byId('jump-text').textContent = 'Latest';
+    this.#feed.addEventListener('scroll', () => this.#scrolled());
+    // A turned wheel moves the page in its own time: what is added meanwhile must not take it back.
+    this.#feed.addEventListener('wheel', ({ deltaY, ctrlKey }) => deltaY < 0 && !ctrlKey && this.#feed.scrollTop > 0 && this.#stick(false), {
+      passive: true,
     });
     byId('jump').addEventListener('click', () => this.#toEnd());
     const keepAtEnd = new ResizeObserver(() => this.#sticksToEnd && this.#toEnd());
@@ -52,7 +56,7 @@ export class Conversation {
   /** @param {Unsent} message @param {{ retry: () => void, discard: () => void }} actions */
   showUnsent(message, actions) {
     const known = this.#unsent.get(message.id);
-    if (!known) this.#sticksToEnd = true;
+    if (!known) this.#stick(true);
     const node = known ?? element('li');
     this.#unsent.set(message.id, node);
     node.className = `message mine ${{ new: 'unsent', waiting: 'unsent', refused: 'failed', accepted: '' }[message.state]}`;
@@ -81,8 +85,25 @@ export class Conversation {
   }
 
   #toEnd() {
-    this.#sticksToEnd = true;
+    this.#stick(true);
     this.#feed.scrollTop = this.#feed.scrollHeight;
+    this.#top = this.#feed.scrollTop;
+  }
+
+  /** Which way it went tells what the reader wants; a feed that was moved to its end by what is added went nowhere. */
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#feed;
+    const toEnd = scrollHeight - scrollTop - clientHeight;
+    if (scrollTop < this.#top && toEnd > 1) this.#stick(false);
+    else if (scrollTop > this.#top && toEnd < nearEndPx) this.#stick(true);
+    this.#top = scrollTop;
+  }
+
+  /** @param {boolean} sticks */
+  #stick(sticks) {
+    this.#sticksToEnd = sticks;
+    byId('jump').hidden = sticks;
+    if (sticks) byId('jump-text').textContent = 'Latest';
   }
 
   /** @param {Item} item @param {boolean} isHistory */
