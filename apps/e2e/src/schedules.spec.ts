@@ -4,7 +4,6 @@ import { onEachEngine } from './engines.js';
 import { aliceBotToken, aliceSecret, Installation } from './installation.js';
 
 const chatOf = (person: number) => `telegram:${aliceBotToken.split(':')[0]}:${person}`;
-/** A start on a busy machine, the wait for its time, and what Pub/Sub gave to a process that was killed. */
 const tenants = (schedules = '') => `
 tenants:
   alice:
