@@ -30,9 +30,13 @@ export class Conversation {
     this.on = on;
     this.#feed.addEventListener('scroll', () => this.#scrolled());
     // A turned wheel moves the page in its own time: what is added meanwhile must not take it back.
-    this.#feed.addEventListener('wheel', ({ deltaY, ctrlKey }) => deltaY < 0 && !ctrlKey && this.#feed.scrollTop > 0 && this.#stick(false), {
-      passive: true,
-    });
+    this.#feed.addEventListener(
+      'wheel',
+      ({ deltaY, ctrlKey }) => deltaY < 0 && !ctrlKey && this.#feed.scrollTop > 0 && this.#stick(false),
+      {
+        passive: true,
+      },
+    );
     byId('jump').addEventListener('click', () => this.#toEnd());
     const keepAtEnd = new ResizeObserver(() => this.#sticksToEnd && this.#toEnd());
     keepAtEnd.observe(this.#list);
