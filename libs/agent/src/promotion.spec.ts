@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { eventually } from '@rockpool/cloud/testing';
 import { codeOf, outcomeOf, type JobId } from '@rockpool/contracts';
 import type { AgentEvent, AgentTurn } from '@rockpool/conversations';
 import { Models } from '@rockpool/models';
@@ -9,7 +10,19 @@ import { runTurn, said, turnOf } from './testing/turns.js';
 import { currentTime } from './tools/current-time.js';
 
 let desk: JobDesk;
-afterEach(() => desk.close());
+afterEach(async () => {
+  jest.useRealTimers();
+  await desk.close();
+});
+
+/** Time goes on as it does, and by as much as a test says. */
+function timeThatCanBePassed(): void {
+  jest.useFakeTimers({
+    advanceTimers: true,
+    doNotFake: ['nextTick', 'setImmediate', 'clearImmediate', 'queueMicrotask', 'hrtime', 'Date'],
+  });
+}
+const promoteAfterMs = 30_000;
 
 const time: Reply = { call: [{ name: 'current_time', input: {} }] };
 const startJob: Reply = { say: ['This takes long.'], call: [{ name: 'start_job', input: { title: 'count the fish' } }] };
@@ -47,16 +60,23 @@ describe('a turn', () => {
   });
 
   it('that has worked for long and has said nothing yet goes on as a job, which asks the model again', async () => {
-    const runtime = await runtimeWith([{ hang: true }, { say: ['12 fish.'] }], { promoteAfterMs: 30 });
-    const { events } = await runTurn(runtime, turnOf('How many\n fish?'));
+    timeThatCanBePassed();
+    const runtime = await runtimeWith([{ hang: true }, { say: ['12 fish.'] }], { promoteAfterMs });
+    const turn = runTurn(runtime, turnOf('How many\n fish?'));
+    await eventually('the model is asked', () => desk.provider.requests.length === 1);
+    jest.advanceTimersByTime(promoteAfterMs);
+    const { events } = await turn;
     expect(promotedIn(events)).toMatchObject({ answer: expect.stringContaining('**job 1**, How many fish?.') });
     expect(await job()).toMatchObject({ priority: 'high' });
     expect(await desk.run('telegram:1:3')).toMatchObject({ state: 'succeeded', result: '12 fish.' });
   });
 
   it('whose answer can be seen already is not cut short', async () => {
-    const runtime = await runtimeWith([{ say: ['There are'], then: 'hang' }], { promoteAfterMs: 30, idleMs: 100 });
-    const { events, error } = await runTurn(runtime, turnOf('How many fish?'));
+    timeThatCanBePassed();
+    const runtime = await runtimeWith([{ say: ['There are'], then: 'hang' }], { promoteAfterMs, idleMs: 100 });
+    const { events, error } = await runTurn(runtime, turnOf('How many fish?'), {
+      onEvent: ({ type }) => type === 'text' && jest.advanceTimersByTime(promoteAfterMs),
+    });
     expect(promotedIn(events)).toBeUndefined();
     expect(outcomeOf(error)).toMatchObject({ kind: 'retry' });
     expect(await job()).toBeUndefined();
