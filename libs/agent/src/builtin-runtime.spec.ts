@@ -1,9 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { eventually } from '@rockpool/cloud/testing';
 import { codeOf, isTerminal, outcomeOf, type TenantId } from '@rockpool/contracts';
 import { Models } from '@rockpool/models';
 import { z } from 'zod';
 import { BuiltinRuntime, type BuiltinRuntimeLimits } from './builtin-runtime.js';
 import { LoopbackProvider, type Reply } from './testing/loopback-provider.js';
+import { letTimeBePassed } from './testing/passing-time.js';
 import { runTurn, said, turnOf } from './testing/turns.js';
 import { defineTool, type AgentTool } from './tool.js';
 import { currentTime } from './tools/current-time.js';
@@ -38,7 +40,10 @@ afterAll(async () => {
   process.off('unhandledRejection', note);
   expect(unhandled).toEqual([]);
 });
-afterEach(() => provider?.stop());
+afterEach(async () => {
+  jest.useRealTimers();
+  await provider?.stop();
+});
 
 describe('a turn', () => {
   it('streams the text in the order it came, and ends with the usage', async () => {
@@ -241,8 +246,15 @@ describe('a provider that fails', () => {
   });
 
   it('to answer at all is given up after the first-token time', async () => {
-    const runtime = await runtimeWith([{ hang: true }], { limits: { firstTokenMs: 30, attempts: 2 } });
-    const { error } = await runTurn(runtime, turnOf('hi'));
+    letTimeBePassed();
+    const firstTokenMs = 30_000;
+    const runtime = await runtimeWith([{ hang: true }], { limits: { firstTokenMs, attempts: 2 } });
+    const turn = runTurn(runtime, turnOf('hi'));
+    for (const asked of [1, 2]) {
+      await eventually(`the model is asked, ${asked}`, () => provider.requests.length === asked);
+      jest.advanceTimersByTime(firstTokenMs);
+    }
+    const { error } = await turn;
     expect(outcomeOf(error)).toMatchObject({ kind: 'retry', code: 'unavailable' });
     expect(provider.requests).toHaveLength(2);
   });

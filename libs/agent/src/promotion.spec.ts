@@ -6,6 +6,7 @@ import { Models } from '@rockpool/models';
 import { BuiltinRuntime, type BuiltinRuntimeLimits } from './builtin-runtime.js';
 import { alice, JobDesk } from './testing/job-desk.js';
 import type { Reply } from './testing/loopback-provider.js';
+import { letTimeBePassed } from './testing/passing-time.js';
 import { runTurn, said, turnOf } from './testing/turns.js';
 import { currentTime } from './tools/current-time.js';
 
@@ -15,13 +16,6 @@ afterEach(async () => {
   await desk.close();
 });
 
-/** Time goes on as it does, and by as much as a test says. */
-function timeThatCanBePassed(): void {
-  jest.useFakeTimers({
-    advanceTimers: true,
-    doNotFake: ['nextTick', 'setImmediate', 'clearImmediate', 'queueMicrotask', 'hrtime', 'Date'],
-  });
-}
 const promoteAfterMs = 30_000;
 
 const time: Reply = { call: [{ name: 'current_time', input: {} }] };
@@ -60,7 +54,7 @@ describe('a turn', () => {
   });
 
   it('that has worked for long and has said nothing yet goes on as a job, which asks the model again', async () => {
-    timeThatCanBePassed();
+    letTimeBePassed();
     const runtime = await runtimeWith([{ hang: true }, { say: ['12 fish.'] }], { promoteAfterMs });
     const turn = runTurn(runtime, turnOf('How many\n fish?'));
     await eventually('the model is asked', () => desk.provider.requests.length === 1);
@@ -72,7 +66,7 @@ describe('a turn', () => {
   });
 
   it('whose answer can be seen already is not cut short', async () => {
-    timeThatCanBePassed();
+    letTimeBePassed();
     const runtime = await runtimeWith([{ say: ['There are'], then: 'hang' }], { promoteAfterMs, idleMs: 100 });
     const { events, error } = await runTurn(runtime, turnOf('How many fish?'), {
       onEvent: ({ type }) => type === 'text' && jest.advanceTimersByTime(promoteAfterMs),

@@ -256,7 +256,8 @@ describe('a channel', () => {
 
 describe('a lease', () => {
   it('that was taken over stops the zombie: it writes nothing and says nothing more', async () => {
-    host = await openHost({ leaseMs: 60 });
+    // It does not renew its lease meanwhile: it is frozen.
+    host = await openHost({ leaseMs: 3_600_000 });
     await host.inbox.append(alice, messageOf(1, 'hi'));
     const frozen = Promise.withResolvers<void>();
     const thawed = Promise.withResolvers<void>();

@@ -61,7 +61,7 @@ describe('senders that take their time', () => {
     ['never finish the body', `${head('Content-Length: 100\r\n')}{`],
     ['never finish a body without length', `${head('Transfer-Encoding: chunked\r\n')}1\r\n{\r\n`],
   ])('and %s are cut off, while others are served', async (_what, opening) => {
-    const { url } = await start(DoorModule, { senderPatience: { headersMs: 100, requestMs: 200, checkEveryMs: 20 } });
+    const { url } = await start(DoorModule, { senderPatience: { headersMs: 300, requestMs: 600, checkEveryMs: 20 } });
     const crowd = Array.from({ length: 100 }, () => slowly(url, opening));
     expect((await post(url, 'hello')).status).toBe(200);
     const answers = await Promise.all(crowd.map(({ closed }) => closed));
